@@ -1,0 +1,1 @@
+//! The faces of a node: REST over a view of the machine.

@@ -1,0 +1,1 @@
+//! The DLT client library: keys, signing, submitting, light client, proof checks.

@@ -1,0 +1,1 @@
+//! Members, roles and parameters of a consortium.

@@ -1,0 +1,1 @@
+//! The consensus engine's adapter: the only crate that imports Commonware.

@@ -1,0 +1,1 @@
+//! The ledger's format: identifiers, encoding, transactions, blocks, trees, proofs.

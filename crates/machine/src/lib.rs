@@ -1,0 +1,1 @@
+//! All services as one deterministic state machine.

@@ -1,0 +1,1 @@
+//! A node: store, pool, sync and wiring.

@@ -1,0 +1,1 @@
+//! Seeded plans and properties, fault store, replay.
