@@ -1,0 +1,131 @@
+//! Outside tools that the tests need: found, or installed.
+//!
+//! What is absent: silence. Each tool that is missing is named before it is installed, and one that cannot be installed
+//! fails the gate with the command that a person would have to run.
+
+use crate::process::{cargo, program};
+use anyhow::{Context, Result, bail};
+use std::path::Path;
+
+/// A program from the distribution: how to see that it is there, the Debian package, why we need it.
+struct Package {
+    probe: &'static [&'static str],
+    package: &'static str,
+    why: &'static str,
+}
+
+const PACKAGES: [Package; 4] = [
+    Package {
+        probe: &["openssl", "version"],
+        package: "openssl",
+        why: "second opinion on certificate paths",
+    },
+    Package {
+        probe: &["curl", "--version"],
+        package: "curl",
+        why: "the tour's requests over TLS",
+    },
+    Package {
+        probe: &["python3", "-m", "pip", "--version"],
+        package: "python3-pip",
+        why: "fetches test vectors",
+    },
+    Package {
+        probe: &["c++", "--version"],
+        package: "g++",
+        why: "libFuzzer and the C parts of dependencies",
+    },
+];
+
+/// A cargo subcommand: its name, its crate and the version that the gate was written with.
+struct Subcommand {
+    name: &'static str,
+    package: &'static str,
+    version: &'static str,
+    why: &'static str,
+}
+
+const SUBCOMMANDS: [Subcommand; 2] = [
+    Subcommand {
+        name: "nextest",
+        package: "cargo-nextest",
+        version: "0.9.143",
+        why: "runs the tests",
+    },
+    Subcommand {
+        name: "deny",
+        package: "cargo-deny",
+        version: "0.20.2",
+        why: "licences, bans, sources",
+    },
+];
+
+/// Makes sure that every tool is there.
+pub fn install_missing(root: &Path) -> Result<()> {
+    install_packages(root)?;
+    for tool in &SUBCOMMANDS {
+        if cargo(root).args([tool.name, "--version"]).succeeds() {
+            continue;
+        }
+        eprintln!(
+            "    cargo-{} is missing ({}); building it takes a few minutes, once",
+            tool.name, tool.why
+        );
+        cargo(root)
+            .args([
+                "install",
+                "--locked",
+                "--quiet",
+                tool.package,
+                "--version",
+                tool.version,
+            ])
+            .without_env("CARGO_TARGET_DIR")
+            .without_env("RUSTFLAGS")
+            .run()?;
+    }
+    Ok(())
+}
+
+fn install_packages(root: &Path) -> Result<()> {
+    let is_missing = |package: &&Package| {
+        !program(root, package.probe[0])
+            .args(&package.probe[1..])
+            .succeeds()
+    };
+    let missing: Vec<&Package> = PACKAGES.iter().filter(is_missing).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for package in &missing {
+        eprintln!("    {} is missing ({})", package.package, package.why);
+    }
+    let names: Vec<&str> = missing.iter().map(|package| package.package).collect();
+    if !program(root, "apt-get").args(["--version"]).succeeds() {
+        bail!(
+            "this system has no apt-get; install by hand what gives: {}",
+            names.join(", ")
+        );
+    }
+    let is_root = program(root, "id")
+        .args(["-u"])
+        .stdout()
+        .context("who runs this")?
+        .trim()
+        == "0";
+    let apt = |arguments: &[&str]| {
+        let (name, first) = if is_root {
+            ("apt-get", None)
+        } else {
+            ("sudo", Some("apt-get"))
+        };
+        let arguments = first.into_iter().chain(arguments.iter().copied());
+        program(root, name)
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .run()
+    };
+    apt(&["update", "--quiet"])?;
+    let install = ["install", "--yes", "--quiet", "--no-install-recommends"];
+    apt(&install.into_iter().chain(names).collect::<Vec<_>>())
+}
