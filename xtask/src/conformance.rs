@@ -1,8 +1,10 @@
 //! `docs/conformance.md`: each requirement of X.1409, the code that fulfils it, the tests that show it.
 //!
-//! A mark is the word `X.1409` followed by requirement ids, in any comment: `X.1409 C13`, `X.1409 C2, C3 and L6`,
-//! `X.1409 L1-L3`. In product code it says "here it is done", in tests "here it is shown". References to clauses
-//! (`X.1409 A.1 step 2`) are no marks. Requirements stand in `xtask/requirements.txt`, in our own words.
+//! A mark is the word `X.1409` followed by requirement ids, in any comment: `X.1409 C13`,
+//! `X.1409 C2, C3 and L6`,
+//! `X.1409 L1-L3`. In product code it says "here it is done", in tests "here it is shown". References to
+//! clauses (`X.1409 A.1 step 2`) are no marks. Requirements stand in `xtask/requirements.txt`, in our own
+//! words.
 
 mod marks;
 #[cfg(test)]
@@ -40,11 +42,8 @@ pub fn run(root: &Path, check: bool) -> Result<()> {
     let workspace = Workspace::read(root)?;
     let requirements = parse_requirements(&read(&root.join(REQUIREMENTS))?)?;
     // xtask speaks about marks; it fulfils no requirement.
-    let sources: Vec<&Source> = workspace
-        .sources
-        .iter()
-        .filter(|source| !source.path.starts_with("xtask/"))
-        .collect();
+    let sources: Vec<&Source> =
+        workspace.sources.iter().filter(|source| !source.path.starts_with("xtask/")).collect();
     let places = collect(&requirements, &sources)?;
     let expected = render(&requirements, &places)?;
     let path = root.join(PATH);
@@ -72,12 +71,7 @@ fn parse_requirements(text: &str) -> Result<Vec<Requirement>> {
             bail!("{REQUIREMENTS}:{}: {id} stands there twice", number + 1);
         }
         let [id, level, clause, text] = [id, level, clause, text].map(str::to_owned);
-        requirements.push(Requirement {
-            id,
-            level,
-            clause,
-            text,
-        });
+        requirements.push(Requirement { id, level, clause, text });
     }
     Ok(requirements)
 }
@@ -102,10 +96,7 @@ fn collect(requirements: &[Requirement], sources: &[&Source]) -> Result<BTreeMap
         }
     }
     if !unknown.is_empty() {
-        bail!(
-            "marks of requirements that {REQUIREMENTS} does not hold:\n  {}",
-            unknown.join("\n  ")
-        );
+        bail!("marks of requirements that {REQUIREMENTS} does not hold:\n  {}", unknown.join("\n  "));
     }
     Ok(places)
 }
@@ -124,35 +115,15 @@ const GROUPS: [(char, &str); 7] = [
 fn render(requirements: &[Requirement], places: &BTreeMap<String, Places>) -> Result<String> {
     let none = Places::default();
     let of = |requirement: &Requirement| places.get(&requirement.id).unwrap_or(&none);
-    let with_code = requirements
-        .iter()
-        .filter(|requirement| !of(requirement).code.is_empty())
-        .count();
-    let with_tests = requirements
-        .iter()
-        .filter(|requirement| !of(requirement).tests.is_empty())
-        .count();
+    let with_code = requirements.iter().filter(|requirement| !of(requirement).code.is_empty()).count();
+    let with_tests = requirements.iter().filter(|requirement| !of(requirement).tests.is_empty()).count();
     let mut text = String::from(HEAD);
     let total = requirements.len();
-    writeln!(
-        text,
-        "Of {total} requirements, {with_code} have code and {with_tests} have a test."
-    )?;
+    writeln!(text, "Of {total} requirements, {with_code} have code and {with_tests} have a test.")?;
     for (letter, title) in GROUPS {
-        writeln!(
-            text,
-            "\n## {title}\n\n| id | level | clause | what must hold | code | tests |\n|---|---|---|---|---|---|"
-        )?;
-        for requirement in requirements
-            .iter()
-            .filter(|requirement| requirement.id.starts_with(letter))
-        {
-            let Requirement {
-                id,
-                level,
-                clause,
-                text: what,
-            } = requirement;
+        writeln!(text, "\n## {title}\n\n{COLUMNS}")?;
+        for requirement in requirements.iter().filter(|requirement| requirement.id.starts_with(letter)) {
+            let Requirement { id, level, clause, text: what } = requirement;
             let (code, tests) = (cell(&of(requirement).code), cell(&of(requirement).tests));
             writeln!(text, "| {id} | {level} | {clause} | {what} | {code} | {tests} |")?;
         }
@@ -160,12 +131,14 @@ fn render(requirements: &[Requirement], places: &BTreeMap<String, Places>) -> Re
     Ok(text)
 }
 
+const COLUMNS: &str = "| id | level | clause | what must hold | code | tests |\n|---|---|---|---|---|---|";
+
 const HEAD: &str = "\
 # Conformance with ITU-T X.1409
 
-Made by `cargo xtask conformance` from the marks in the code; do not edit. CI fails when it is stale. Level: M = \"is
-required\", R = \"is recommended\", O = \"can optionally\", U = a use case or benefit that the text describes. The texts are
-short and in our own words; the Recommendation's clause is what counts.
+Made by `cargo xtask conformance` from the marks in the code; do not edit. CI fails when it is stale.
+Level: M = \"is required\", R = \"is recommended\", O = \"can optionally\", U = a use case or benefit.
+The texts are short and in our own words; what counts is the Recommendation's clause.
 
 ";
 
@@ -174,11 +147,7 @@ fn cell(places: &BTreeSet<(String, String)>) -> String {
         let short = path.trim_start_matches("crates/").replace("/src/", "/");
         format!(
             "[{short}](../{path}): {}",
-            if item.is_empty() {
-                "whole file".to_owned()
-            } else {
-                format!("`{item}`")
-            }
+            if item.is_empty() { "whole file".to_owned() } else { format!("`{item}`") }
         )
     };
     places.iter().map(link).collect::<Vec<_>>().join("<br>")

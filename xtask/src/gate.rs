@@ -1,7 +1,7 @@
 //! The gate: every check that a commit has to pass, in the order of what it costs.
 //!
-//! What is absent: a step that is left out in silence. What `--fast` leaves out, and what finds nothing to work on, is
-//! named in the last line.
+//! What is absent: a step that is left out in silence. What `--fast` leaves out, and what finds nothing to
+//! work on, is named in the last line.
 
 use crate::process::{cargo, program, target_directory};
 use crate::{conformance, fuzz, third_party, tidy, tools};
@@ -50,71 +50,23 @@ struct Step {
 
 /// Cheap failures first; the test runner last, so that its summary ends the output.
 const STEPS: [Step; 13] = [
-    Step {
-        name: "tools",
-        slow: false,
-        run: |root, _| passed(tools::install_missing(root)),
-    },
+    Step { name: "tools", slow: false, run: |root, _| passed(tools::install_missing(root)) },
     Step {
         name: "format",
         slow: false,
         run: |root, _| passed(cargo(root).args(["fmt", "--all", "--check"]).run()),
     },
-    Step {
-        name: "tidy",
-        slow: false,
-        run: |root, _| passed(tidy::run(root)),
-    },
-    Step {
-        name: "conformance table",
-        slow: false,
-        run: |root, _| passed(conformance::run(root, true)),
-    },
-    Step {
-        name: "third-party list",
-        slow: false,
-        run: |root, _| passed(third_party::run(root, true)),
-    },
-    Step {
-        name: "dependencies",
-        slow: false,
-        run: dependencies,
-    },
-    Step {
-        name: "clippy",
-        slow: false,
-        run: clippy,
-    },
-    Step {
-        name: "documentation",
-        slow: true,
-        run: documentation,
-    },
-    Step {
-        name: "engine's stable modules",
-        slow: true,
-        run: engine_stability,
-    },
-    Step {
-        name: "outside vectors",
-        slow: false,
-        run: vectors,
-    },
-    Step {
-        name: "fuzz smoke",
-        slow: true,
-        run: fuzz_smoke,
-    },
-    Step {
-        name: "documentation tests",
-        slow: true,
-        run: documentation_tests,
-    },
-    Step {
-        name: "tests",
-        slow: false,
-        run: tests,
-    },
+    Step { name: "tidy", slow: false, run: |root, _| passed(tidy::run(root)) },
+    Step { name: "conformance table", slow: false, run: |root, _| passed(conformance::run(root, true)) },
+    Step { name: "third-party list", slow: false, run: |root, _| passed(third_party::run(root, true)) },
+    Step { name: "dependencies", slow: false, run: dependencies },
+    Step { name: "clippy", slow: false, run: clippy },
+    Step { name: "documentation", slow: true, run: documentation },
+    Step { name: "engine's stable modules", slow: true, run: engine_stability },
+    Step { name: "outside vectors", slow: false, run: vectors },
+    Step { name: "fuzz smoke", slow: true, run: fuzz_smoke },
+    Step { name: "documentation tests", slow: true, run: documentation_tests },
+    Step { name: "tests", slow: false, run: tests },
 ];
 
 /// Runs the gate.
@@ -175,23 +127,11 @@ fn seconds(duration: Duration) -> String {
 }
 
 fn dependencies(root: &Path, _: &Options) -> Result<Outcome> {
-    passed(
-        cargo(root)
-            .args(["deny", "--locked", "check", "bans", "licenses", "sources"])
-            .run(),
-    )
+    passed(cargo(root).args(["deny", "--locked", "check", "bans", "licenses", "sources"]).run())
 }
 
 fn clippy(root: &Path, _: &Options) -> Result<Outcome> {
-    let arguments = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--locked",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     passed(cargo(root).args(arguments).run())
 }
 
@@ -200,17 +140,13 @@ fn documentation(root: &Path, _: &Options) -> Result<Outcome> {
     passed(command.env("RUSTDOCFLAGS", "-D warnings").run())
 }
 
-/// The engine marks its modules by stability; with this flag everything below BETA is not there, so that whatever we
-/// use of it would not compile. Other flags mean other artefacts: a target folder of its own keeps the usual one warm.
+/// The engine marks its modules by stability; with this flag everything below BETA is not there, so that
+/// whatever we use of it would not compile. Other flags mean other artefacts: a target folder of its own
+/// keeps the usual one warm.
 fn engine_stability(root: &Path, _: &Options) -> Result<Outcome> {
     let command = cargo(root).args(["check", "--package", "tabellion-engine", "--locked"]);
     let folder = target_directory(root).join("stability");
-    passed(
-        command
-            .env("RUSTFLAGS", "--cfg commonware_stability_BETA")
-            .env("CARGO_TARGET_DIR", folder)
-            .run(),
-    )
+    passed(command.env("RUSTFLAGS", "--cfg commonware_stability_BETA").env("CARGO_TARGET_DIR", folder).run())
 }
 
 const VECTORS_SCRIPT: &str = "xtask/scripts/pkits.sh";
@@ -225,10 +161,7 @@ fn vectors(root: &Path, _: &Options) -> Result<Outcome> {
         return Ok(Outcome::Absent("xtask/scripts/pkits.sh does not exist"));
     }
     passed(
-        program(root, "bash")
-            .args([VECTORS_SCRIPT])
-            .env("TABELLION_VECTORS", vectors_directory(root))
-            .run(),
+        program(root, "bash").args([VECTORS_SCRIPT]).env("TABELLION_VECTORS", vectors_directory(root)).run(),
     )
 }
 
@@ -240,11 +173,7 @@ fn fuzz_smoke(root: &Path, _: &Options) -> Result<Outcome> {
 }
 
 fn documentation_tests(root: &Path, _: &Options) -> Result<Outcome> {
-    passed(
-        cargo(root)
-            .args(["test", "--doc", "--workspace", "--locked", "--quiet"])
-            .run(),
-    )
+    passed(cargo(root).args(["test", "--doc", "--workspace", "--locked", "--quiet"]).run())
 }
 
 fn tests(root: &Path, options: &Options) -> Result<Outcome> {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Variables that `cargo run` sets for this process and that must not reach a child cargo: build scripts of
-/// dependencies (ring's, for one) watch them, and would be rebuilt at each change between `cargo xtask` and `cargo`.
+/// dependencies (ring's, for one) watch them, and would be rebuilt at each change between `cargo xtask` and
+/// `cargo`.
 const INHERITED_FROM_CARGO: [&str; 4] = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "CARGO_CRATE_"];
 
 /// A command under construction.
@@ -61,14 +62,12 @@ impl Run {
         self
     }
 
-    /// Runs to the end with the terminal's own output; anything but exit code 0 is an error that names the command.
+    /// Runs to the end with the terminal's own output; anything but exit code 0 is an error that names the
+    /// command.
     pub fn run(mut self) -> Result<()> {
         let line = self.line();
         eprintln!("    $ {line}");
-        let status = self
-            .command
-            .status()
-            .with_context(|| format!("cannot start `{line}`"))?;
+        let status = self.command.status().with_context(|| format!("cannot start `{line}`"))?;
         if !status.success() {
             bail!("`{line}` failed: {status}");
         }
@@ -78,10 +77,7 @@ impl Run {
     /// Runs to the end and returns what it wrote to stdout; what it wrote to stderr stands in the error.
     pub fn stdout(mut self) -> Result<String> {
         let line = self.line();
-        let output = self
-            .command
-            .output()
-            .with_context(|| format!("cannot start `{line}`"))?;
+        let output = self.command.output().with_context(|| format!("cannot start `{line}`"))?;
         if !output.status.success() {
             let talk = String::from_utf8_lossy(&output.stderr);
             bail!("`{line}` failed: {}\n{}", output.status, talk.trim_end());
@@ -93,10 +89,7 @@ impl Run {
     /// Runs to the end; returns whether it succeeded, and all it wrote.
     pub fn transcript(mut self) -> Result<(bool, String)> {
         let line = self.line();
-        let output = self
-            .command
-            .output()
-            .with_context(|| format!("cannot start `{line}`"))?;
+        let output = self.command.output().with_context(|| format!("cannot start `{line}`"))?;
         let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.push_str(&String::from_utf8_lossy(&output.stderr));
         Ok((output.status.success(), text))
@@ -104,10 +97,7 @@ impl Run {
 
     /// Whether it can be started and ends with exit code 0; its output is dropped.
     pub fn succeeds(mut self) -> bool {
-        self.command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.command.status().is_ok_and(|status| status.success())
     }
 
@@ -122,11 +112,7 @@ impl Run {
         let program = Path::new(self.command.get_program());
         let name = program.file_name().unwrap_or(program.as_os_str());
         words.push(name.to_string_lossy().into_owned());
-        words.extend(
-            self.command
-                .get_args()
-                .map(|argument| argument.to_string_lossy().into_owned()),
-        );
+        words.extend(self.command.get_args().map(|argument| argument.to_string_lossy().into_owned()));
         words.join(" ")
     }
 }

@@ -1,7 +1,7 @@
 //! A Rust file, told apart into code, comments and literals, and into product and test.
 //!
-//! What is absent: a parser. Rules ask simple questions of lines; what they need is that a word in a string is not taken
-//! for code, and that a brace in a comment is not counted.
+//! What is absent: a parser. Rules ask simple questions of lines; what they need is that a word in a string
+//! is not taken for code, and that a brace in a comment is not counted.
 
 #[cfg(test)]
 mod tests;
@@ -36,18 +36,8 @@ impl Source {
         let code = keep(&text, &classes, Class::Code);
         let comments = keep(&text, &classes, Class::Comment);
         let lines = text.lines().count();
-        let test_lines = if is_test_path(&path) {
-            vec![true; lines]
-        } else {
-            test_regions(&code, lines)
-        };
-        Self {
-            path,
-            text,
-            code,
-            comments,
-            test_lines,
-        }
+        let test_lines = if is_test_path(&path) { vec![true; lines] } else { test_regions(&code, lines) };
+        Self { path, text, code, comments, test_lines }
     }
 
     /// Whether a line (counted from 0) belongs to tests.
@@ -109,10 +99,7 @@ fn classify(bytes: &[u8]) -> Vec<Class> {
 }
 
 fn line_length(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .unwrap_or(bytes.len())
+    bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len())
 }
 
 /// Block comments nest in Rust.
@@ -160,13 +147,9 @@ fn raw_string_length(bytes: &[u8], at: usize) -> Option<usize> {
     if rest.get(1 + hashes) != Some(&b'"') {
         return None;
     }
-    let close: Vec<u8> = std::iter::once(b'"')
-        .chain(std::iter::repeat_n(b'#', hashes))
-        .collect();
+    let close: Vec<u8> = std::iter::once(b'"').chain(std::iter::repeat_n(b'#', hashes)).collect();
     let body = 2 + hashes;
-    let end = rest[body..]
-        .windows(close.len())
-        .position(|window| window == close);
+    let end = rest[body..].windows(close.len()).position(|window| window == close);
     Some(end.map_or(rest.len(), |end| body + end + close.len()))
 }
 

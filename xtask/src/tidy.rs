@@ -1,7 +1,7 @@
 //! House rules that neither rustfmt nor clippy knows. STYLE.md says them; here they are checked.
 //!
-//! A rule is a function from the workspace to its findings. Adding one: write the function, add its row to `RULES`, show
-//! in `tests.rs` what it finds and what it leaves alone.
+//! A rule is a function from the workspace to its findings. Adding one: write the function, add its row to
+//! `RULES`, show in `tests.rs` what it finds and what it leaves alone.
 
 mod documents;
 mod layers;
@@ -25,10 +25,7 @@ pub struct Finding {
 impl Finding {
     /// A finding at a file.
     fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self {
-            place: place.into(),
-            what: what.into(),
-        }
+        Self { place: place.into(), what: what.into() }
     }
 
     /// A finding at a line, counted from 0 as the rules do.
@@ -44,66 +41,21 @@ struct Rule {
 }
 
 const RULES: &[Rule] = &[
-    Rule {
-        name: "imports run one way",
-        find: layers::imports,
-    },
-    Rule {
-        name: "only the engine crate imports the engine",
-        find: layers::engine_is_alone,
-    },
-    Rule {
-        name: "pure crates know no time, chance or I/O",
-        find: layers::pure_crates,
-    },
-    Rule {
-        name: "the copies of the pure clippy.toml are equal",
-        find: layers::clippy_copies,
-    },
-    Rule {
-        name: "members use the workspace's table and lints",
-        find: layers::workspace_tables,
-    },
-    Rule {
-        name: "path validation stays off the network",
-        find: layers::no_network_below_pki,
-    },
-    Rule {
-        name: "every dependency has its reason",
-        find: documents::dependencies,
-    },
-    Rule {
-        name: "documents hold no open ends",
-        find: documents::open_ends,
-    },
-    Rule {
-        name: "links between documents lead somewhere",
-        find: documents::links,
-    },
-    Rule {
-        name: "words that do not enter",
-        find: sources::banned_words,
-    },
-    Rule {
-        name: "an expectation has its reason",
-        find: sources::expectations,
-    },
-    Rule {
-        name: "lines fit",
-        find: sources::line_length,
-    },
-    Rule {
-        name: "files hold one idea",
-        find: sources::file_length,
-    },
-    Rule {
-        name: "lib.rs holds no logic",
-        find: sources::faces,
-    },
-    Rule {
-        name: "pure crates iterate in one order",
-        find: sources::no_hash_maps,
-    },
+    Rule { name: "imports run one way", find: layers::imports },
+    Rule { name: "only the engine crate imports the engine", find: layers::engine_is_alone },
+    Rule { name: "pure crates know no time, chance or I/O", find: layers::pure_crates },
+    Rule { name: "the copies of the pure clippy.toml are equal", find: layers::clippy_copies },
+    Rule { name: "members use the workspace's table and lints", find: layers::workspace_tables },
+    Rule { name: "path validation stays off the network", find: layers::no_network_below_pki },
+    Rule { name: "every dependency has its reason", find: documents::dependencies },
+    Rule { name: "documents hold no open ends", find: documents::open_ends },
+    Rule { name: "links between documents lead somewhere", find: documents::links },
+    Rule { name: "words that do not enter", find: sources::banned_words },
+    Rule { name: "an expectation has its reason", find: sources::expectations },
+    Rule { name: "lines fit", find: sources::line_length },
+    Rule { name: "files hold one idea", find: sources::file_length },
+    Rule { name: "lib.rs holds no logic", find: sources::faces },
+    Rule { name: "pure crates iterate in one order", find: sources::no_hash_maps },
 ];
 
 /// Checks every rule; a finding is an error.

@@ -1,7 +1,7 @@
 //! Outside tools that the tests need: found, or installed.
 //!
-//! What is absent: silence. Each tool that is missing is named before it is installed, and one that cannot be installed
-//! fails the gate with the command that a person would have to run.
+//! What is absent: silence. Each tool that is missing is named before it is installed, and one that cannot be
+//! installed fails the gate with the command that a person would have to run.
 
 use crate::process::{cargo, program};
 use anyhow::{Context, Result, bail};
@@ -20,11 +20,7 @@ const PACKAGES: [Package; 4] = [
         package: "openssl",
         why: "second opinion on certificate paths",
     },
-    Package {
-        probe: &["curl", "--version"],
-        package: "curl",
-        why: "the tour's requests over TLS",
-    },
+    Package { probe: &["curl", "--version"], package: "curl", why: "the tour's requests over TLS" },
     Package {
         probe: &["python3", "-m", "pip", "--version"],
         package: "python3-pip",
@@ -42,6 +38,7 @@ struct Subcommand {
     name: &'static str,
     package: &'static str,
     version: &'static str,
+    features: &'static [&'static str],
     why: &'static str,
 }
 
@@ -50,36 +47,31 @@ const SUBCOMMANDS: [Subcommand; 2] = [
         name: "nextest",
         package: "cargo-nextest",
         version: "0.9.143",
+        features: &["--no-default-features", "--features", "default-no-update"],
         why: "runs the tests",
     },
     Subcommand {
         name: "deny",
         package: "cargo-deny",
         version: "0.20.2",
+        features: &[],
         why: "licences, bans, sources",
     },
 ];
 
-/// Makes sure that every tool is there.
+/// Makes sure that every tool is there. Cargo's tools are built without optimisation: what they do here takes
+/// a second either way, and a fresh machine waits two minutes for the test runner in place of ten.
 pub fn install_missing(root: &Path) -> Result<()> {
     install_packages(root)?;
     for tool in &SUBCOMMANDS {
         if cargo(root).args([tool.name, "--version"]).succeeds() {
             continue;
         }
-        eprintln!(
-            "    cargo-{} is missing ({}); building it takes a few minutes, once",
-            tool.name, tool.why
-        );
+        eprintln!("    cargo-{} is missing ({}); building it takes a few minutes, once", tool.name, tool.why);
         cargo(root)
-            .args([
-                "install",
-                "--locked",
-                "--quiet",
-                tool.package,
-                "--version",
-                tool.version,
-            ])
+            .args(["install", "--locked", "--quiet", "--debug", tool.package, "--version", tool.version])
+            .args(tool.features)
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .without_env("CARGO_TARGET_DIR")
             .without_env("RUSTFLAGS")
             .run()?;
@@ -88,11 +80,8 @@ pub fn install_missing(root: &Path) -> Result<()> {
 }
 
 fn install_packages(root: &Path) -> Result<()> {
-    let is_missing = |package: &&Package| {
-        !program(root, package.probe[0])
-            .args(&package.probe[1..])
-            .succeeds()
-    };
+    let is_missing =
+        |package: &&Package| !program(root, package.probe[0]).args(&package.probe[1..]).succeeds();
     let missing: Vec<&Package> = PACKAGES.iter().filter(is_missing).collect();
     if missing.is_empty() {
         return Ok(());
@@ -102,28 +91,13 @@ fn install_packages(root: &Path) -> Result<()> {
     }
     let names: Vec<&str> = missing.iter().map(|package| package.package).collect();
     if !program(root, "apt-get").args(["--version"]).succeeds() {
-        bail!(
-            "this system has no apt-get; install by hand what gives: {}",
-            names.join(", ")
-        );
+        bail!("this system has no apt-get; install by hand what gives: {}", names.join(", "));
     }
-    let is_root = program(root, "id")
-        .args(["-u"])
-        .stdout()
-        .context("who runs this")?
-        .trim()
-        == "0";
+    let is_root = program(root, "id").args(["-u"]).stdout().context("who runs this")?.trim() == "0";
     let apt = |arguments: &[&str]| {
-        let (name, first) = if is_root {
-            ("apt-get", None)
-        } else {
-            ("sudo", Some("apt-get"))
-        };
+        let (name, first) = if is_root { ("apt-get", None) } else { ("sudo", Some("apt-get")) };
         let arguments = first.into_iter().chain(arguments.iter().copied());
-        program(root, name)
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .run()
+        program(root, name).args(arguments).env("DEBIAN_FRONTEND", "noninteractive").run()
     };
     apt(&["update", "--quiet"])?;
     let install = ["install", "--yes", "--quiet", "--no-install-recommends"];

@@ -7,14 +7,8 @@ use std::path::{Path, PathBuf};
 use toml::Table;
 
 /// Folders that hold no text of ours.
-const FOREIGN_FOLDERS: [&str; 6] = [
-    "target",
-    "corpus",
-    "artifacts",
-    "node_modules",
-    "vectors",
-    "tabellion-data",
-];
+const FOREIGN_FOLDERS: [&str; 6] =
+    ["target", "corpus", "artifacts", "node_modules", "vectors", "tabellion-data"];
 
 /// Everything that the rules look at.
 #[derive(Debug)]
@@ -52,10 +46,8 @@ impl Crate {
     pub fn dependencies(&self, table: &str) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         let targets = self.manifest.get("target").and_then(|value| value.as_table());
-        let per_target = targets
-            .into_iter()
-            .flat_map(|targets| targets.values())
-            .filter_map(|value| value.as_table());
+        let per_target =
+            targets.into_iter().flat_map(|targets| targets.values()).filter_map(|value| value.as_table());
         for owner in std::iter::once(&self.manifest).chain(per_target) {
             if let Some(entries) = owner.get(table).and_then(|value| value.as_table()) {
                 names.extend(entries.keys().map(String::as_str));
@@ -91,16 +83,9 @@ impl Workspace {
                 .get("package")
                 .and_then(|package| package.get("name"))
                 .and_then(|name| name.as_str());
-            let package = name
-                .with_context(|| format!("{folder}/Cargo.toml names no package"))?
-                .to_owned();
+            let package = name.with_context(|| format!("{folder}/Cargo.toml names no package"))?.to_owned();
             let short = folder.rsplit('/').next().unwrap_or_default().to_owned();
-            crates.push(Crate {
-                short,
-                folder,
-                package,
-                manifest,
-            });
+            crates.push(Crate { short, folder, package, manifest });
         }
         let mut files = Vec::new();
         walk(root, &mut files)?;
@@ -108,22 +93,14 @@ impl Workspace {
         let mut documents = Vec::new();
         for file in files {
             let path = relative(root, &file);
-            let ours = ["crates/", "xtask/", "fuzz/"]
-                .iter()
-                .any(|folder| path.starts_with(folder));
+            let ours = ["crates/", "xtask/", "fuzz/"].iter().any(|folder| path.starts_with(folder));
             if path.ends_with(".rs") && ours {
                 sources.push(Source::new(path, read(&file)?));
             } else if path.ends_with(".md") {
                 documents.push((path, read(&file)?));
             }
         }
-        Ok(Self {
-            root: root.to_path_buf(),
-            manifest,
-            crates,
-            sources,
-            documents,
-        })
+        Ok(Self { root: root.to_path_buf(), manifest, crates, sources, documents })
     }
 
     /// The member of that short name, if there is one yet.
@@ -133,10 +110,7 @@ impl Workspace {
 
     /// The text of a document, by its path from the root.
     pub fn document(&self, path: &str) -> Option<&str> {
-        self.documents
-            .iter()
-            .find(|(name, _)| name == path)
-            .map(|(_, text)| text.as_str())
+        self.documents.iter().find(|(name, _)| name == path).map(|(_, text)| text.as_str())
     }
 }
 
@@ -146,35 +120,24 @@ pub fn read(path: &Path) -> Result<String> {
 }
 
 fn table(path: &Path) -> Result<Table> {
-    read(path)?
-        .parse()
-        .with_context(|| format!("{} is not TOML", path.display()))
+    read(path)?.parse().with_context(|| format!("{} is not TOML", path.display()))
 }
 
 fn relative(root: &Path, path: &Path) -> String {
-    path.strip_prefix(root)
-        .unwrap_or(path)
-        .to_string_lossy()
-        .replace('\\', "/")
+    path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/")
 }
 
 /// The entries of a folder, sorted by name, so that findings come in the same order everywhere.
 fn children(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
-    let mut paths = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<Vec<_>>>()?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     paths.sort();
     Ok(paths)
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for path in children(folder)? {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_symlink() || name.starts_with('.') {
             continue;
         }

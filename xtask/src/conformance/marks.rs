@@ -26,11 +26,7 @@ pub fn marks(source: &Source) -> Vec<Mark> {
                 rest.push_str(next.trim().trim_start_matches(['/', '!']));
             }
             for id in ids(&rest) {
-                marks.push(Mark {
-                    id,
-                    line,
-                    item: item(source, line),
-                });
+                marks.push(Mark { id, line, item: item(source, line) });
             }
         }
     }
@@ -50,10 +46,7 @@ pub(super) fn ids(text: &str) -> Vec<String> {
     while let Some((letter, number, after)) = id(rest) {
         found.push(format!("{letter}{number}"));
         rest = after;
-        let end = rest
-            .strip_prefix('-')
-            .or_else(|| rest.strip_prefix('–'))
-            .and_then(id);
+        let end = rest.strip_prefix('-').or_else(|| rest.strip_prefix('–')).and_then(id);
         if let Some((last_letter, last, after)) = end
             && last_letter == letter
         {
@@ -61,17 +54,14 @@ pub(super) fn ids(text: &str) -> Vec<String> {
             rest = after;
         }
         rest = rest.trim_start();
-        rest = rest
-            .strip_prefix(',')
-            .or_else(|| rest.strip_prefix('/'))
-            .unwrap_or(rest)
-            .trim_start();
+        rest = rest.strip_prefix(',').or_else(|| rest.strip_prefix('/')).unwrap_or(rest).trim_start();
         rest = rest.strip_prefix("and ").unwrap_or(rest).trim_start();
     }
     found
 }
 
-/// One id: a capital letter of ours and a number, not followed by more of a word or by a point and a digit (a clause).
+/// One id: a capital letter of ours and a number, not followed by more of a word or by a point and a digit (a
+/// clause).
 fn id(text: &str) -> Option<(char, u32, &str)> {
     let letter = text.chars().next().filter(|letter| "LECSTAQ".contains(*letter))?;
     let digits = text[1..].bytes().take_while(|byte| byte.is_ascii_digit()).count();
@@ -86,11 +76,10 @@ fn id(text: &str) -> Option<(char, u32, &str)> {
     (!goes_on).then_some((letter, number, after))
 }
 
-const KEYWORDS: [&str; 9] = [
-    "fn", "struct", "enum", "trait", "const", "static", "type", "mod", "union",
-];
+const KEYWORDS: [&str; 9] = ["fn", "struct", "enum", "trait", "const", "static", "type", "mod", "union"];
 
-/// The item that a comment belongs to: the next one for `///`, none for `//!`, the enclosing one for `//` inside of code.
+/// The item that a comment belongs to: the next one for `///`, none for `//!`, the enclosing one for `//`
+/// inside of code.
 fn item(source: &Source, line: usize) -> String {
     let comments: Vec<&str> = source.comments.lines().collect();
     let code: Vec<&str> = source.code.lines().collect();
@@ -111,10 +100,7 @@ fn item(source: &Source, line: usize) -> String {
     let below = code.iter().skip(line).map(|line| line.trim());
     let mut below =
         below.filter(|line| !line.is_empty() && !line.starts_with("#[") && !line.starts_with([')', ']']));
-    below
-        .next()
-        .map(|line| named(line).unwrap_or_else(|| first_word(line)))
-        .unwrap_or_default()
+    below.next().map(|line| named(line).unwrap_or_else(|| first_word(line))).unwrap_or_default()
 }
 
 fn indentation(line: &str) -> usize {
@@ -126,15 +112,11 @@ fn named(line: &str) -> Option<String> {
     let mut words = line.split(|character: char| !(character.is_alphanumeric() || character == '_'));
     words.by_ref().find(|word| KEYWORDS.contains(word))?;
     // `const fn name`: the name is the first word that is no keyword.
-    words
-        .find(|word| !word.is_empty() && !KEYWORDS.contains(word))
-        .map(str::to_owned)
+    words.find(|word| !word.is_empty() && !KEYWORDS.contains(word)).map(str::to_owned)
 }
 
 /// The name of a variant or field.
 fn first_word(line: &str) -> String {
     let line = line.trim_start_matches("pub ");
-    line.chars()
-        .take_while(|character| character.is_alphanumeric() || *character == '_')
-        .collect()
+    line.chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect()
 }

@@ -29,20 +29,11 @@ fn ids_are_read_and_clauses_are_not() {
 #[test]
 fn a_mark_belongs_to_its_item() {
     let rows = [
-        (
-            "/// X.1409 C2\n#[derive(Debug)]\npub struct Publish {\n}\n",
-            "Publish",
-        ),
+        ("/// X.1409 C2\n#[derive(Debug)]\npub struct Publish {\n}\n", "Publish"),
         ("/// X.1409 C2\npub const fn publish() {}\n", "publish"),
         ("//! X.1409 C2\n\npub fn publish() {}\n", ""),
-        (
-            "pub fn publish() {\n    let a = 1;\n    // X.1409 C2: as it says.\n    let b = 2;\n}\n",
-            "publish",
-        ),
-        (
-            "pub enum Refusal {\n    /// X.1409 C2\n    Unknown { a: u8 },\n}\n",
-            "Unknown",
-        ),
+        ("pub fn publish() {\n    let a = 1;\n    // X.1409 C2: as it says.\n    let b = 2;\n}\n", "publish"),
+        ("pub enum Refusal {\n    /// X.1409 C2\n    Unknown { a: u8 },\n}\n", "Unknown"),
         ("// X.1409 C2\n\npub fn publish() {}\n", "publish"),
         ("#[test]\n/// X.1409 C2\nfn a_promise() {\n}\n", "a_promise"),
         ("/// X.1409\n/// C2\nfn next_line() {}\n", "next_line"),
@@ -50,20 +41,13 @@ fn a_mark_belongs_to_its_item() {
     for (text, expected) in rows {
         let found = marks(&source("crates/x/src/y.rs", text));
         assert_eq!(found.len(), 1, "{text}");
-        assert_eq!(
-            (found[0].id.as_str(), found[0].item.as_str()),
-            ("C2", expected),
-            "{text}"
-        );
+        assert_eq!((found[0].id.as_str(), found[0].item.as_str()), ("C2", expected), "{text}");
     }
 }
 
 #[test]
 fn a_mark_in_a_string_is_none() {
-    assert_eq!(
-        marks(&source("crates/x/src/y.rs", "fn a() { b(\"X.1409 C2\"); }")),
-        []
-    );
+    assert_eq!(marks(&source("crates/x/src/y.rs", "fn a() { b(\"X.1409 C2\"); }")), []);
 }
 
 fn requirements() -> Vec<Requirement> {
@@ -82,11 +66,9 @@ fn product_and_tests_are_told_apart() {
     let tests = source("crates/pki/src/tests.rs", "/// X.1409 C2\nfn a_promise() {}\n");
     let places = collect(&requirements(), &[&product, &tests]).unwrap();
     let text = render(&requirements(), &places).unwrap();
-    assert!(
-        text.contains("Of 2 requirements, 1 have code and 2 have a test."),
-        "{text}"
-    );
-    let row = "| C2 | M | 8.2.1(2) | what a request carries | [pki/apply.rs](../crates/pki/src/apply.rs): `publish` | \
+    assert!(text.contains("Of 2 requirements, 1 have code and 2 have a test."), "{text}");
+    let row = "| C2 | M | 8.2.1(2) | what a request carries | \
+               [pki/apply.rs](../crates/pki/src/apply.rs): `publish` | \
                [pki/tests.rs](../crates/pki/src/tests.rs): `a_promise` |";
     assert!(text.contains(row), "{text}");
 }
@@ -94,12 +76,7 @@ fn product_and_tests_are_told_apart() {
 #[test]
 fn a_mark_of_an_unknown_requirement_is_an_error() {
     let stray = source("crates/pki/src/apply.rs", "/// X.1409 C99\nfn publish() {}\n");
-    assert!(
-        collect(&requirements(), &[&stray])
-            .unwrap_err()
-            .to_string()
-            .contains("apply.rs:1: X.1409 C99")
-    );
+    assert!(collect(&requirements(), &[&stray]).unwrap_err().to_string().contains("apply.rs:1: X.1409 C99"));
 }
 
 #[test]

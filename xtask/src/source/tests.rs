@@ -43,7 +43,8 @@ fn words_after_literals_and_lifetimes_are_code() {
 
 #[test]
 fn items_under_cfg_test_are_test_lines() {
-    let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() { let c = \"}\"; }\n}\nfn d() {}\n#[cfg(test)]\nmod e;\n";
+    let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() { let c = \"}\"; }\n}\n\
+                fn d() {}\n#[cfg(test)]\nmod e;\n";
     let source = source(text);
     let test: Vec<bool> = (0..8).map(|line| source.is_test(line)).collect();
     assert_eq!(test, [false, true, true, true, true, false, true, true]);
@@ -58,10 +59,6 @@ fn files_of_tests_are_test_lines_throughout() {
         "crates/a/benches/b.rs",
         "fuzz/fuzz_targets/c.rs",
     ] {
-        assert_eq!(
-            Source::new(path.to_owned(), "fn a() {}\n".to_owned()).product_lines(),
-            0,
-            "{path}"
-        );
+        assert_eq!(Source::new(path.to_owned(), "fn a() {}\n".to_owned()).product_lines(), 0, "{path}");
     }
 }

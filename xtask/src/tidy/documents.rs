@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 const DEPENDENCIES: &str = "docs/DEPENDENCIES.md";
 
-/// Every foreign crate of the workspace's table has a row in docs/DEPENDENCIES.md, with its version and its reason.
+/// Every foreign crate of the workspace's table has a row in docs/DEPENDENCIES.md, with its version and its
+/// reason.
 pub fn dependencies(workspace: &Workspace) -> Result<Vec<Finding>> {
     let Some(text) = workspace.document(DEPENDENCIES) else {
         return Ok(vec![Finding::new(DEPENDENCIES, "is missing")]);
@@ -17,10 +18,9 @@ pub fn dependencies(workspace: &Workspace) -> Result<Vec<Finding>> {
     let declared = declared_versions(workspace);
     for (name, version) in &declared {
         match rows.get(name.as_str()) {
-            None => findings.push(Finding::new(
-                "Cargo.toml",
-                format!("`{name}` has no row in {DEPENDENCIES}"),
-            )),
+            None => {
+                findings.push(Finding::new("Cargo.toml", format!("`{name}` has no row in {DEPENDENCIES}")))
+            }
             Some((line, cells)) => {
                 if cells.first().copied() != Some(version.as_str()) {
                     let what = format!("`{name}` stands in Cargo.toml as {version}");
@@ -45,21 +45,12 @@ pub fn dependencies(workspace: &Workspace) -> Result<Vec<Finding>> {
 
 /// The foreign crates of `[workspace.dependencies]` and their versions.
 fn declared_versions(workspace: &Workspace) -> BTreeMap<String, String> {
-    let table = workspace
-        .manifest
-        .get("workspace")
-        .and_then(|value| value.get("dependencies"));
+    let table = workspace.manifest.get("workspace").and_then(|value| value.get("dependencies"));
     let entries = table.and_then(|value| value.as_table()).into_iter().flatten();
     let foreign = entries.filter(|(_, entry)| entry.get("path").is_none());
-    let version = |entry: &toml::Value| {
-        entry
-            .as_str()
-            .or_else(|| entry.get("version")?.as_str())
-            .map(str::to_owned)
-    };
-    foreign
-        .map(|(name, entry)| (name.clone(), version(entry).unwrap_or_default()))
-        .collect()
+    let version =
+        |entry: &toml::Value| entry.as_str().or_else(|| entry.get("version")?.as_str()).map(str::to_owned);
+    foreign.map(|(name, entry)| (name.clone(), version(entry).unwrap_or_default())).collect()
 }
 
 /// The rows of every table whose first column is headed `crate`: name -> (line, the other cells).
@@ -67,12 +58,7 @@ pub(super) fn dependency_rows(text: &str) -> BTreeMap<&str, (usize, Vec<&str>)> 
     let mut rows = BTreeMap::new();
     let mut inside = false;
     for (line, row) in text.lines().enumerate() {
-        let cells: Vec<&str> = row
-            .trim()
-            .trim_matches('|')
-            .split('|')
-            .map(|cell| cell.trim())
-            .collect();
+        let cells: Vec<&str> = row.trim().trim_matches('|').split('|').map(|cell| cell.trim()).collect();
         match cells.first() {
             _ if !row.starts_with('|') => inside = false,
             Some(&"crate") => inside = true,
@@ -112,20 +98,12 @@ pub fn open_ends(workspace: &Workspace) -> Result<Vec<Finding>> {
 pub fn links(workspace: &Workspace) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for (path, text) in &workspace.documents {
-        let folder = workspace
-            .root
-            .join(path)
-            .parent()
-            .map(|folder| folder.to_path_buf())
-            .unwrap_or_default();
+        let folder =
+            workspace.root.join(path).parent().map(|folder| folder.to_path_buf()).unwrap_or_default();
         for (number, target) in link_targets(text) {
             let file = target.split('#').next().unwrap_or_default();
             if !file.is_empty() && !file.contains(':') && !folder.join(file).exists() {
-                findings.push(Finding::at(
-                    path,
-                    number,
-                    format!("the link to `{target}` leads nowhere"),
-                ));
+                findings.push(Finding::at(path, number, format!("the link to `{target}` leads nowhere")));
             }
         }
     }

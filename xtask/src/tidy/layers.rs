@@ -18,47 +18,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("sdp", &["ledger"]),
     ("intel", &["ledger"]),
     ("audit", &["ledger"]),
-    (
-        "machine",
-        &["ledger", "consortium", "pki", "sdp", "intel", "audit"],
-    ),
+    ("machine", &["ledger", "consortium", "pki", "sdp", "intel", "audit"]),
     ("engine", &["ledger", "consortium", "machine"]),
-    (
-        "api",
-        &["ledger", "consortium", "pki", "sdp", "intel", "audit", "machine"],
-    ),
-    (
-        "client",
-        &["ledger", "consortium", "pki", "sdp", "intel", "audit", "machine"],
-    ),
-    (
-        "node",
-        &[
-            "ledger",
-            "consortium",
-            "pki",
-            "sdp",
-            "intel",
-            "audit",
-            "machine",
-            "api",
-            "engine",
-        ],
-    ),
+    ("api", &["ledger", "consortium", "pki", "sdp", "intel", "audit", "machine"]),
+    ("client", &["ledger", "consortium", "pki", "sdp", "intel", "audit", "machine"]),
+    ("node", &["ledger", "consortium", "pki", "sdp", "intel", "audit", "machine", "api", "engine"]),
     (
         "tabellion",
-        &[
-            "ledger",
-            "consortium",
-            "pki",
-            "sdp",
-            "intel",
-            "audit",
-            "machine",
-            "api",
-            "node",
-            "client",
-        ],
+        &["ledger", "consortium", "pki", "sdp", "intel", "audit", "machine", "api", "node", "client"],
     ),
     (
         "testkit",
@@ -112,15 +79,12 @@ pub fn imports(workspace: &Workspace) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for member in &workspace.crates {
         let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == member.short) else {
-            let what = "a crate that the table LAYERS in xtask/src/tidy/layers.rs does not know; say what it may import";
+            let what = "LAYERS in xtask/src/tidy/layers.rs does not know this crate; say what it may import";
             findings.push(Finding::new(manifest(member), what));
             continue;
         };
         for table in ["dependencies", "build-dependencies"] {
-            for package in member
-                .dependencies(table)
-                .into_iter()
-                .filter(|package| package.starts_with(OURS))
+            for package in member.dependencies(table).into_iter().filter(|package| package.starts_with(OURS))
             {
                 if !allowed.contains(&short(package)) {
                     let what = format!("`{}` must not import `{}`", member.short, short(package));
@@ -144,10 +108,7 @@ fn reached_by_tests(workspace: &Workspace, member: &Crate) -> BTreeSet<String> {
     while let Some(package) = open.pop() {
         if package.starts_with(OURS) && reached.insert(short(package).to_owned()) {
             open.extend(
-                workspace
-                    .find(short(package))
-                    .into_iter()
-                    .flat_map(|next| next.dependencies("dependencies")),
+                workspace.find(short(package)).into_iter().flat_map(|next| next.dependencies("dependencies")),
             );
         }
     }
@@ -158,10 +119,7 @@ fn reached_by_tests(workspace: &Workspace, member: &Crate) -> BTreeSet<String> {
 pub fn engine_is_alone(workspace: &Workspace) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for member in workspace.crates.iter().filter(|member| member.short != "engine") {
-        for package in DEPENDENCY_TABLES
-            .iter()
-            .flat_map(|table| member.dependencies(table))
-        {
+        for package in DEPENDENCY_TABLES.iter().flat_map(|table| member.dependencies(table)) {
             if package.starts_with("commonware") {
                 let what =
                     format!("`{package}` is imported by `engine` alone; ask it for what is needed here");
@@ -178,10 +136,7 @@ pub fn pure_crates(workspace: &Workspace) -> Result<Vec<Finding>> {
     for member in PURE.iter().filter_map(|name| workspace.find(name)) {
         for package in member.dependencies("dependencies") {
             if let Some((_, brings)) = IMPURE.iter().find(|(name, _)| *name == package) {
-                let what = format!(
-                    "`{package}` brings {brings} into the pure crate `{}`",
-                    member.short
-                );
+                let what = format!("`{package}` brings {brings} into the pure crate `{}`", member.short);
                 findings.push(Finding::new(manifest(member), what));
             }
         }
@@ -206,10 +161,7 @@ pub fn clippy_copies(workspace: &Workspace) -> Result<Vec<Finding>> {
             }
             (true, Some(text), None) => first = Some((place, text)),
             (true, Some(text), Some((model, expected))) if text != *expected => {
-                findings.push(Finding::new(
-                    place,
-                    format!("differs from {model}: the copies are equal"),
-                ));
+                findings.push(Finding::new(place, format!("differs from {model}: the copies are equal")));
             }
             _ => {}
         }
@@ -221,15 +173,9 @@ pub fn clippy_copies(workspace: &Workspace) -> Result<Vec<Finding>> {
 pub fn workspace_tables(workspace: &Workspace) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for member in &workspace.crates {
-        let lints = member
-            .manifest
-            .get("lints")
-            .and_then(|lints| lints.get("workspace"));
+        let lints = member.manifest.get("lints").and_then(|lints| lints.get("workspace"));
         if lints.and_then(|value| value.as_bool()) != Some(true) {
-            findings.push(Finding::new(
-                manifest(member),
-                "`[lints] workspace = true` is missing",
-            ));
+            findings.push(Finding::new(manifest(member), "`[lints] workspace = true` is missing"));
         }
         for table in DEPENDENCY_TABLES {
             let entries = member.manifest.get(table).and_then(|value| value.as_table());
@@ -247,21 +193,9 @@ pub fn workspace_tables(workspace: &Workspace) -> Result<Vec<Finding>> {
 
 /// A package, the prefix of what must not stand below it, and why.
 const UNREACHABLE: [(&str, &str, &str); 3] = [
-    (
-        "pki",
-        "reqwest",
-        "path validation reads the submission and the ledger, never the network",
-    ),
-    (
-        "pki",
-        "openssl",
-        "OpenSSL is a second opinion in tests, run as a program",
-    ),
-    (
-        "client",
-        "commonware",
-        "a relying party that checks one proof carries no engine",
-    ),
+    ("pki", "reqwest", "path validation reads the submission and the ledger, never the network"),
+    ("pki", "openssl", "OpenSSL is a second opinion in tests, run as a program"),
+    ("client", "commonware", "a relying party that checks one proof carries no engine"),
 ];
 
 /// What features switch on in foreign crates shows only in the resolved tree.
@@ -271,20 +205,8 @@ pub fn no_network_below_pki(workspace: &Workspace) -> Result<Vec<Finding>> {
         let Some(member) = workspace.find(name) else {
             continue;
         };
-        let tree = [
-            "tree",
-            "--edges",
-            "normal,build",
-            "--prefix",
-            "none",
-            "--format",
-            "{p}",
-            "--locked",
-        ];
-        let tree = cargo(&workspace.root)
-            .args(tree)
-            .args(["--package", &member.package])
-            .stdout()?;
+        let tree = ["tree", "--edges", "normal,build", "--prefix", "none", "--format", "{p}", "--locked"];
+        let tree = cargo(&workspace.root).args(tree).args(["--package", &member.package]).stdout()?;
         if let Some(found) = tree.lines().find(|line| line.starts_with(forbidden)) {
             let what = format!("`{found}` stands in the dependency tree of `{name}`: {why}");
             findings.push(Finding::new(manifest(member), what));

@@ -4,25 +4,20 @@ use super::Finding;
 use super::layers::PURE;
 use crate::source::Source;
 use crate::workspace::{Workspace, read};
+use crate::wrap::LINE_MAX;
 use anyhow::Result;
 
 /// Words that no code of ours holds, with what to write in their place.
 const BANNED: &[(&str, &str)] = &[
     ("todo!", "finish it, or leave it out and say so in an issue"),
-    (
-        "unimplemented!",
-        "finish it, or leave it out and say so in an issue",
-    ),
+    ("unimplemented!", "finish it, or leave it out and say so in an issue"),
     ("dbg!", "use tracing, or a test"),
     (
         "#[allow(",
         "use #[expect(lint, reason = \"...\")]: it says why, and complains once it is no longer needed",
     ),
     ("#![allow(", "use #![expect(lint, reason = \"...\")]"),
-    (
-        "#[ignore",
-        "a test runs, or it is not there; a slow one ends in `_slow`",
-    ),
+    ("#[ignore", "a test runs, or it is not there; a slow one ends in `_slow`"),
 ];
 
 /// Marks that no comment of ours holds.
@@ -71,24 +66,15 @@ pub(super) fn expectations_in(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     for opening in ["#[expect(", "#![expect("] {
         for (at, _) in source.code.match_indices(opening) {
-            let end = source.code[at..]
-                .find(']')
-                .map_or(source.code.len(), |end| at + end);
+            let end = source.code[at..].find(']').map_or(source.code.len(), |end| at + end);
             if !source.code[at..end].contains("reason") {
                 let line = source.code[..at].matches('\n').count();
-                findings.push(Finding::at(
-                    &source.path,
-                    line,
-                    "an expectation without `reason = \"...\"`",
-                ));
+                findings.push(Finding::at(&source.path, line, "an expectation without `reason = \"...\"`"));
             }
         }
     }
     findings
 }
-
-/// The longest line, in characters (STYLE.md, "Size").
-const LINE_MAX: usize = 110;
 
 /// Lines fit; a long address may stand as it is.
 pub fn line_length(workspace: &Workspace) -> Result<Vec<Finding>> {
@@ -97,7 +83,8 @@ pub fn line_length(workspace: &Workspace) -> Result<Vec<Finding>> {
         for (number, line) in source.text.lines().enumerate() {
             let length = line.chars().count();
             if length > LINE_MAX && !line.contains("https://") {
-                let what = format!("{length} characters; at most {LINE_MAX}");
+                let what =
+                    format!("{length} characters; at most {LINE_MAX} (`cargo xtask wrap` wraps comments)");
                 findings.push(Finding::at(&source.path, number, what));
             }
         }
@@ -110,7 +97,8 @@ const FILE_MAX: usize = 700;
 
 const LONG_FILES: &str = "xtask/long-files.txt";
 
-/// Files hold one idea; those that may be longer stand in a list with their reason, and leave it when they shrink.
+/// Files hold one idea; those that may be longer stand in a list with their reason, and leave it when they
+/// shrink.
 pub fn file_length(workspace: &Workspace) -> Result<Vec<Finding>> {
     let list = read(&workspace.root.join(LONG_FILES))?;
     Ok(long_files(&workspace.sources, &list))
@@ -119,20 +107,15 @@ pub fn file_length(workspace: &Workspace) -> Result<Vec<Finding>> {
 pub(super) fn long_files(sources: &[Source], list: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut excused = Vec::new();
-    for (number, line) in list
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+    for (number, line) in
+        list.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
     {
         let (path, reason) = line.split_once('|').unwrap_or((line, ""));
         if reason.trim().is_empty() {
             findings.push(Finding::at(LONG_FILES, number, "a row is: path | reason"));
         }
         let path = path.trim();
-        if !sources
-            .iter()
-            .any(|source| source.path == path && source.product_lines() > FILE_MAX)
-        {
+        if !sources.iter().any(|source| source.path == path && source.product_lines() > FILE_MAX) {
             findings.push(Finding::at(
                 LONG_FILES,
                 number,
@@ -168,11 +151,7 @@ pub(super) fn logic_in(source: &Source) -> Vec<Finding> {
     let logic = lines.filter(|(number, line)| has_word(line, "fn") && !source.is_test(*number));
     logic
         .map(|(number, _)| {
-            Finding::at(
-                &source.path,
-                number,
-                "lib.rs holds no functions: move it to a module",
-            )
+            Finding::at(&source.path, number, "lib.rs holds no functions: move it to a module")
         })
         .collect()
 }
@@ -180,10 +159,7 @@ pub(super) fn logic_in(source: &Source) -> Vec<Finding> {
 /// Clippy bans the types by path; this rule also sees them behind an alias or a foreign crate's re-export.
 pub fn no_hash_maps(workspace: &Workspace) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    let pure = |source: &&Source| {
-        PURE.iter()
-            .any(|name| source.path.starts_with(&format!("crates/{name}/")))
-    };
+    let pure = |source: &&Source| PURE.iter().any(|name| source.path.starts_with(&format!("crates/{name}/")));
     for source in workspace.sources.iter().filter(pure) {
         for (number, line) in source.code.lines().enumerate() {
             if has_word(line, "HashMap") || has_word(line, "HashSet") {

@@ -69,27 +69,16 @@ fn the_engine_is_imported_by_one_crate() {
 
 #[test]
 fn a_pure_crate_with_a_runtime_is_found() {
-    let ledger = member(
-        "ledger",
-        "[dependencies]\ntokio.workspace = true\n[dev-dependencies]\nrand.workspace = true",
-    );
+    let ledger =
+        member("ledger", "[dependencies]\ntokio.workspace = true\n[dev-dependencies]\nrand.workspace = true");
     let found = layers::pure_crates(&workspace(vec![ledger])).unwrap();
-    assert_eq!(
-        whats(&found),
-        ["`tokio` brings async into the pure crate `ledger`"]
-    );
+    assert_eq!(whats(&found), ["`tokio` brings async into the pure crate `ledger`"]);
 }
 
 #[test]
 fn a_version_outside_the_workspace_table_is_found() {
-    let ledger = member(
-        "ledger",
-        "[lints]\nworkspace = true\n[dependencies]\nsha2 = \"0.11\"",
-    );
-    assert_eq!(
-        layers::workspace_tables(&workspace(vec![ledger])).unwrap().len(),
-        1
-    );
+    let ledger = member("ledger", "[lints]\nworkspace = true\n[dependencies]\nsha2 = \"0.11\"");
+    assert_eq!(layers::workspace_tables(&workspace(vec![ledger])).unwrap().len(), 1);
     let bare = member("ledger", "[dependencies]\nsha2.workspace = true");
     assert_eq!(layers::workspace_tables(&workspace(vec![bare])).unwrap().len(), 1);
 }
@@ -106,11 +95,7 @@ fn banned_words_are_found_in_code_and_not_in_literals() {
         ("// An X.509 name of XXXX bytes", 0),
     ];
     for (text, expected) in rows {
-        assert_eq!(
-            sources::banned_in(&source("crates/x/src/y.rs", text)).len(),
-            expected,
-            "{text}"
-        );
+        assert_eq!(sources::banned_in(&source("crates/x/src/y.rs", text)).len(), expected, "{text}");
     }
 }
 
@@ -123,11 +108,7 @@ fn an_expectation_without_a_reason_is_found() {
         ("fn a() { b.expect(\"invariant: c\"); }", 0),
     ];
     for (text, expected) in rows {
-        assert_eq!(
-            sources::expectations_in(&source("crates/x/src/y.rs", text)).len(),
-            expected,
-            "{text}"
-        );
+        assert_eq!(sources::expectations_in(&source("crates/x/src/y.rs", text)).len(), expected, "{text}");
     }
 }
 
@@ -140,10 +121,7 @@ fn a_long_file_needs_a_reason_and_a_short_one_must_not_have_it() {
         ("", 1),
         ("# a comment\ncrates/x/src/long.rs | a table of bytes", 0),
         ("crates/x/src/long.rs", 1),
-        (
-            "crates/x/src/long.rs | a table\ncrates/x/src/short.rs | it was long once",
-            1,
-        ),
+        ("crates/x/src/long.rs | a table\ncrates/x/src/short.rs | it was long once", 1),
     ];
     for (list, expected) in rows {
         let found = sources::long_files(&[long(), short(), tests()], list);
@@ -160,11 +138,7 @@ fn a_function_in_a_face_is_found() {
         ("/// Takes a fn.\npub use a::b;\n", 0),
     ];
     for (text, expected) in rows {
-        assert_eq!(
-            sources::logic_in(&source("crates/x/src/lib.rs", text)).len(),
-            expected,
-            "{text}"
-        );
+        assert_eq!(sources::logic_in(&source("crates/x/src/lib.rs", text)).len(), expected, "{text}");
     }
 }
 
@@ -179,20 +153,13 @@ fn every_dependency_is_explained_and_nothing_else_is() {
         ("| sha2 | 0.10 | hashes | MIT |\n| der | 0.8 | DER | MIT |\n", 1),
         ("| sha2 | 0.11 |  | MIT |\n| der | 0.8 | DER | MIT |\n", 1),
         ("| sha2 | 0.11 | hashes |\n| der | 0.8 | DER | MIT |\n", 1),
-        (
-            "| sha2 | 0.11 | hashes | MIT |\n| der | 0.8 | DER | MIT |\n| gone | 1 | was here | MIT |\n",
-            1,
-        ),
+        ("| sha2 | 0.11 | hashes | MIT |\n| der | 0.8 | DER | MIT |\n| gone | 1 | was here | MIT |\n", 1),
     ];
     for (table, expected) in rows {
         let mut workspace = workspace(Vec::new());
         workspace.manifest = manifest.parse().unwrap();
         workspace.documents = vec![("docs/DEPENDENCIES.md".to_owned(), format!("{head}{table}"))];
-        assert_eq!(
-            documents::dependencies(&workspace).unwrap().len(),
-            expected,
-            "{table}"
-        );
+        assert_eq!(documents::dependencies(&workspace).unwrap().len(), expected, "{table}");
     }
 }
 
