@@ -1,0 +1,264 @@
+//! One consensus instance per epoch, and the way from one to the next.
+//!
+//! ```text
+//!  enter(e): seat in e? ── validator ─> simplex engine on sub-channels e ─┐
+//!                       └─ follower ──> listener for finalisations        ├─> marshal ─> delivery ─> commit
+//!  last block of e committed ─> enter(e + 1), leave(e), acknowledge ──────┘
+//!  a message of a later epoch arrives ─> ask its sender for the last block of this one
+//! ```
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use commonware_codec::Decode;
+use commonware_consensus::marshal::Identifier;
+use commonware_consensus::simplex::config::{Floor, ForwardPolicy, SkipBudget, SkipPolicy};
+use commonware_consensus::simplex::elector::RoundRobin;
+use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_consensus::simplex::types::{Activity, Certificate};
+use commonware_consensus::simplex::{self};
+use commonware_consensus::types::{Epoch, Epocher, FixedEpocher, Height as EngineHeight, ViewDelta};
+use commonware_consensus::{Epochable, Reporter, Viewable};
+use commonware_cryptography::ed25519::PublicKey;
+use commonware_macros::select;
+use commonware_p2p::utils::mux::{MuxHandle, SubReceiver};
+use commonware_p2p::{
+    Address, AddressableManager, AddressableTrackedPeers, Blocker, Ingress, Message, Receiver, Sender,
+};
+use commonware_parallel::Sequential;
+use commonware_runtime::Handle;
+use commonware_runtime::buffer::paged::CacheRef;
+use commonware_utils::channel::mpsc;
+use commonware_utils::ordered::Map;
+use commonware_utils::vec::NonEmptyVec;
+use commonware_utils::{Hostname, NZDuration, NZU64, NZUsize};
+
+use crate::block::Digest;
+use crate::committee::{Committee, Peer, PeerAddress};
+use crate::config::Pace;
+use crate::delivery::Ack;
+use crate::driver::{Driver, Shared};
+use crate::fault::EngineError;
+use crate::runtime::Runtime;
+use crate::scheme::{Seat, Seats, certificate_bound, public_key};
+
+/// Views behind the finalised one whose votes are kept for peers that ask.
+pub(crate) const VIEWS_KEPT: u64 = 64;
+/// Undecided views that may be skipped at once. Idle views count, so the bound lies far above those of a heartbeat.
+const SKIPS_MAX: u64 = 4_096;
+/// Messages that wait for one of the engine's actors before its own rules for overload hold.
+pub(crate) const MAILBOX: NonZeroUsize = NZUsize!(1_024);
+/// Bytes of one buffer of a journal.
+pub(crate) const JOURNAL_BUFFER: NonZeroUsize = NZUsize!(256 * 1_024);
+
+/// The channels whose messages belong to an epoch.
+pub(crate) struct EpochWires<S: Sender> {
+    pub votes: MuxHandle<S>,
+    pub later: mpsc::Receiver<(u64, Message<PublicKey>)>,
+    pub certificates: MuxHandle<S>,
+    pub requests: MuxHandle<S>,
+}
+
+/// Starts and stops the epochs of a node.
+pub(crate) struct Epochs<E, S: Sender, M, B> {
+    pub context: E,
+    pub shared: Shared,
+    pub seats: Seats,
+    pub epocher: FixedEpocher,
+    pub pace: Pace,
+    pub journal_prefix: String,
+    pub wires: EpochWires<S>,
+    pub peers: M,
+    pub blocker: B,
+    pub page_cache: CacheRef,
+    pub ended: mpsc::Receiver<(u64, Ack)>,
+}
+
+/// An epoch under way.
+struct Running {
+    epoch: Epoch,
+    last: EngineHeight,
+    task: Handle<()>,
+}
+
+impl<E, S, M, B> Epochs<E, S, M, B>
+where
+    E: Runtime,
+    S: Sender<PublicKey = PublicKey>,
+    M: AddressableManager<PublicKey = PublicKey>,
+    B: Blocker<PublicKey = PublicKey>,
+{
+    /// Runs epochs from the given one on. Returns only with an error.
+    pub(crate) async fn run(mut self, first: Epoch) -> EngineError {
+        let mut running = match self.enter(first).await {
+            Ok(running) => running,
+            Err(err) => return err,
+        };
+        loop {
+            select! {
+                ended = self.ended.recv() => {
+                    let Some((epoch, ack)) = ended else { return EngineError::Ended("delivery") };
+                    // A redelivered block may end an epoch that is over already.
+                    if epoch == running.epoch.get() {
+                        let next = match self.enter(running.epoch.next()).await {
+                            Ok(next) => next,
+                            Err(err) => return err,
+                        };
+                        running.task.abort();
+                        running = next;
+                    }
+                    ack.done();
+                },
+                later = self.wires.later.recv() => {
+                    let Some((epoch, (peer, _))) = later else { return EngineError::Ended("vote channel") };
+                    if epoch > running.epoch.get() {
+                        self.shared.marshal.hint_finalized(running.last, NonEmptyVec::new(peer));
+                    }
+                },
+                _ = &mut running.task => return EngineError::Ended("consensus"),
+            }
+        }
+    }
+
+    async fn enter(&mut self, epoch: Epoch) -> Result<Running, EngineError> {
+        let seat = self.seats.seat(epoch).ok_or_else(|| {
+            EngineError::Config(format!("no valid committee is known for epoch {epoch}"))
+        })?;
+        let last = self.epocher.last(epoch).ok_or_else(|| EngineError::Config(format!("epoch {epoch} overflows")))?;
+        self.peers.track(epoch.get(), tracked(&seat.committee)?);
+        self.shared.status.enter(epoch.get(), seat.index.is_some());
+        tracing::info!(epoch = epoch.get(), validators = seat.validators, index = ?seat.index, "epoch begins");
+        let task = match seat.index {
+            Some(_) => self.validate(epoch, seat, last).await?,
+            None => self.follow(epoch, seat).await?,
+        };
+        Ok(Running { epoch, last, task })
+    }
+
+    async fn validate(&mut self, epoch: Epoch, seat: Seat, last: EngineHeight) -> Result<Handle<()>, EngineError> {
+        let genesis = self.genesis(epoch).await?;
+        let context = self.context.child("consensus").with_attribute("epoch", epoch.get());
+        let driver = Driver::new(context.child("driver"), self.shared.clone(), seat.clone(), last);
+        let ms = Duration::from_millis;
+        let config = simplex::Config {
+            scheme: seat.scheme.as_ref().clone(),
+            elector: <RoundRobin>::default(),
+            blocker: self.blocker.clone(),
+            automaton: driver.clone(),
+            relay: driver.clone(),
+            reporter: driver,
+            track_historical_votes: false,
+            strategy: Sequential,
+            partition: format!("{}consensus-{epoch}", self.journal_prefix),
+            mailbox_size: MAILBOX,
+            epoch,
+            floor: Floor::Genesis(genesis),
+            replay_buffer: JOURNAL_BUFFER,
+            write_buffer: JOURNAL_BUFFER,
+            page_cache: self.page_cache.clone(),
+            leader_timeout: ms(self.pace.leader_ms),
+            certification_timeout: ms(self.pace.view_ms),
+            timeout_retry: ms(self.pace.retry_ms),
+            view_retention: ViewDelta::new(VIEWS_KEPT),
+            skip: SkipPolicy::Enabled {
+                timeout: ms(self.pace.skip_ms),
+                budget: SkipBudget::Fixed(NZU64!(SKIPS_MAX)),
+            },
+            fetch_timeout: NZDuration!(ms(self.pace.fetch_ms)),
+            fetch_retry_delay: ms(self.pace.fetch_ms / 10),
+            forward: ForwardPolicy::SilentLeader,
+        };
+        let (votes, certificates, requests) = (
+            register(&mut self.wires.votes, epoch).await?,
+            register(&mut self.wires.certificates, epoch).await?,
+            register(&mut self.wires.requests, epoch).await?,
+        );
+        Ok(simplex::Engine::new(context, config).start(votes, certificates, requests))
+    }
+
+    /// What the epoch builds upon: the genesis block, or the last block of the epoch before.
+    async fn genesis(&self, epoch: Epoch) -> Result<Digest, EngineError> {
+        let before = epoch.previous().and_then(|epoch| self.epocher.last(epoch)).unwrap_or(EngineHeight::zero());
+        match self.shared.marshal.get_info(Identifier::<Digest>::Height(before)).await {
+            Some((_, digest)) => Ok(digest),
+            None => Err(EngineError::Config(format!("the store misses block {before}, the base of epoch {epoch}"))),
+        }
+    }
+
+    async fn follow(&mut self, epoch: Epoch, seat: Seat) -> Result<Handle<()>, EngineError> {
+        let (_, certificates) = register(&mut self.wires.certificates, epoch).await?;
+        let follower = Follower { epoch, seat, shared: self.shared.clone(), blocker: self.blocker.clone() };
+        let context = self.context.child("follower");
+        Ok(context.spawn(move |context| follower.run(context, certificates)))
+    }
+}
+
+async fn register<S: Sender<PublicKey = PublicKey>>(
+    wire: &mut MuxHandle<S>,
+    epoch: Epoch,
+) -> Result<(commonware_p2p::utils::mux::SubSender<S>, SubReceiver<PublicKey>), EngineError> {
+    wire.register(epoch.get()).await.map_err(|_| EngineError::Ended("channel"))
+}
+
+/// The committee as the transport wants it.
+fn tracked(committee: &Committee) -> Result<AddressableTrackedPeers<PublicKey>, EngineError> {
+    let map = |peers: &[Peer]| {
+        let pairs = peers.iter().map(|peer| {
+            let key = public_key(&peer.key).ok_or_else(|| EngineError::Config(format!("{} is no key", peer.key)))?;
+            Ok((key, address(&peer.address)?))
+        });
+        pairs.collect::<Result<Vec<_>, EngineError>>().map(Map::from_iter_dedup)
+    };
+    Ok(AddressableTrackedPeers::new(map(&committee.validators)?, map(&committee.followers)?))
+}
+
+fn address(address: &PeerAddress) -> Result<Address, EngineError> {
+    let anywhere = std::net::SocketAddr::from(([0, 0, 0, 0], 0));
+    Ok(match address {
+        PeerAddress::Socket(socket) => Address::Symmetric(*socket),
+        PeerAddress::Unknown => Address::Symmetric(anywhere),
+        PeerAddress::Name { host, port } => {
+            let host = Hostname::new(host).map_err(|err| EngineError::Config(format!("host name '{host}': {err}")))?;
+            Address::Asymmetric { ingress: Ingress::Dns { host, port: *port }, egress: anywhere }
+        }
+    })
+}
+
+/// Learns what is finalised without voting.
+struct Follower<B> {
+    epoch: Epoch,
+    seat: Seat,
+    shared: Shared,
+    blocker: B,
+}
+
+impl<B: Blocker<PublicKey = PublicKey>> Follower<B> {
+    /// Every validator broadcasts each finalisation; the first one counts.
+    async fn run<E: Runtime>(mut self, mut context: E, mut certificates: SubReceiver<PublicKey>) {
+        let bound = certificate_bound(&self.seat.scheme);
+        let mut seen = 0;
+        while let Ok((peer, message)) = certificates.recv().await {
+            let Ok(certificate) = Certificate::<Scheme, Digest>::decode_cfg(message, &bound) else {
+                commonware_p2p::block!(self.blocker, peer, "certificate does not decode");
+                continue;
+            };
+            let Certificate::Finalization(finalization) = certificate else { continue };
+            let view = finalization.view().get();
+            if finalization.epoch() != self.epoch || view <= seen {
+                continue;
+            }
+            if !finalization.verify(&mut context, self.seat.scheme.as_ref(), &Sequential) {
+                commonware_p2p::block!(self.blocker, peer, "certificate does not verify");
+                continue;
+            }
+            seen = view;
+            self.shared.status.see_view(self.epoch.get(), view);
+            self.shared.marshal.report(Activity::Finalization(finalization));
+        }
+    }
+}
+
+/// The epoch of the block after the given one.
+pub(crate) fn epoch_after(epocher: &FixedEpocher, height: EngineHeight) -> Option<Epoch> {
+    epocher.containing(height.next()).map(|info| info.epoch())
+}
