@@ -76,10 +76,7 @@ impl Wire for GenesisValidator {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         input.array_exact(2)?;
-        Ok(Self {
-            validator: Validator::decode(input)?,
-            address: input.text(ADDRESS_BYTES_MAX)?.to_owned(),
-        })
+        Ok(Self { validator: Validator::decode(input)?, address: input.text(ADDRESS_BYTES_MAX)?.to_owned() })
     }
 }
 
@@ -177,18 +174,11 @@ impl Genesis {
 
     /// The first roster.
     pub fn roster(&self) -> Roster {
-        self.make_roster()
-            .expect("invariant: a checked genesis has a roster")
+        self.make_roster().expect("invariant: a checked genesis has a roster")
     }
 
     fn make_roster(&self) -> Result<Roster, RosterFault> {
-        Roster::new(
-            0,
-            self.validators
-                .iter()
-                .map(|entry| entry.validator.clone())
-                .collect(),
-        )
+        Roster::new(0, self.validators.iter().map(|entry| entry.validator.clone()).collect())
     }
 
     fn check(&self) -> Result<(), GenesisFault> {
@@ -196,10 +186,7 @@ impl Genesis {
         if !self.members.is_sorted_by(|a, b| a.id < b.id) {
             return Err(GenesisFault::Order { list: "members" });
         }
-        if !self
-            .validators
-            .is_sorted_by(|a, b| a.validator.key < b.validator.key)
-        {
+        if !self.validators.is_sorted_by(|a, b| a.validator.key < b.validator.key) {
             return Err(GenesisFault::Order { list: "validators" });
         }
         let ids: Vec<CertificateId> = self.anchors.iter().map(|der| CertificateId::of(der)).collect();
@@ -213,28 +200,15 @@ impl Genesis {
         let mut keys = BTreeSet::new();
         for member in &self.members {
             if member.keys.is_empty() {
-                return Err(GenesisFault::NoKeys {
-                    member: member.id.clone(),
-                });
+                return Err(GenesisFault::NoKeys { member: member.id.clone() });
             }
-            if let Some(key) = member
-                .keys
-                .iter()
-                .map(PublicKey::id)
-                .find(|key| !keys.insert(*key))
-            {
+            if let Some(key) = member.keys.iter().map(PublicKey::id).find(|key| !keys.insert(*key)) {
                 return Err(GenesisFault::SharedKey { key });
             }
         }
         let members: BTreeSet<&MemberId> = self.members.iter().map(|member| &member.id).collect();
-        match self
-            .validators
-            .iter()
-            .find(|entry| !members.contains(&entry.validator.member))
-        {
-            Some(entry) => Err(GenesisFault::UnknownMember {
-                member: entry.validator.member.clone(),
-            }),
+        match self.validators.iter().find(|entry| !members.contains(&entry.validator.member)) {
+            Some(entry) => Err(GenesisFault::UnknownMember { member: entry.validator.member.clone() }),
             None => Ok(()),
         }
     }
@@ -242,27 +216,13 @@ impl Genesis {
     /// The records with which the state begins.
     pub fn writes(&self) -> Writes {
         let mut writes = Writes::new();
-        for GenesisMember {
-            id,
-            name,
-            keys,
-            roles,
-        } in &self.members
-        {
+        for GenesisMember { id, name, keys, roles } in &self.members {
             for key in keys {
-                let record = KeyRecord {
-                    member: id.clone(),
-                    key: key.clone(),
-                };
+                let record = KeyRecord { member: id.clone(), key: key.clone() };
                 writes.insert(key_key(&key.id()), Some(cbor::to_bytes(&record)));
             }
             let keys = keys.iter().map(PublicKey::id).collect();
-            let record = Member {
-                id: id.clone(),
-                name: name.clone(),
-                keys,
-                roles: roles.clone(),
-            };
+            let record = Member { id: id.clone(), name: name.clone(), keys, roles: roles.clone() };
             writes.insert(member_key(id), Some(cbor::to_bytes(&record)));
         }
         for der in &self.anchors {
@@ -292,9 +252,7 @@ impl Wire for Genesis {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         input.array_exact(7)?;
         if input.u16("format version")? != FORMAT_VERSION {
-            return Err(DecodeError::Value {
-                field: "format version",
-            });
+            return Err(DecodeError::Value { field: "format version" });
         }
         let name = input.text(NAME_BYTES_MAX)?.to_owned();
         let time = TimeMs::decode(input)?;
@@ -302,16 +260,8 @@ impl Wire for Genesis {
         let validators = input.list(VALIDATORS_MAX)?;
         let parameters = Parameters::decode(input)?;
         let count = input.array(ANCHORS_MAX)?;
-        let anchors: Result<Vec<_>, _> = (0..count)
-            .map(|_| input.bytes(ATTACHMENT_BYTES_MAX).map(<[u8]>::to_vec))
-            .collect();
-        Ok(Self {
-            name,
-            time,
-            members,
-            validators,
-            parameters,
-            anchors: anchors?,
-        })
+        let anchors: Result<Vec<_>, _> =
+            (0..count).map(|_| input.bytes(ATTACHMENT_BYTES_MAX).map(<[u8]>::to_vec)).collect();
+        Ok(Self { name, time, members, validators, parameters, anchors: anchors? })
     }
 }

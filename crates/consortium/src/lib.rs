@@ -20,7 +20,8 @@ pub use genesis::{GENESIS_BYTES_MAX, Genesis, GenesisFault, GenesisMember, Genes
 pub use key::{anchor_key, key_key, member_key, parameters_key, roster_key};
 pub use member::{KeyRecord, Member, Role};
 pub use parameters::{
-    ANCHORS_MAX, BlockRules, CertificateAlgorithm, CertificateRules, LedgerKind, Parameters, TransactionRules,
+    ANCHORS_MAX, BlockRules, CertificateAlgorithm, CertificateRules, LedgerKind, Parameters, PermittedName,
+    TransactionRules,
 };
 pub use refusal::Refusal;
 pub use view::{Submitter, anchor, parameters, roster, submitter};

@@ -88,10 +88,7 @@ impl FromStr for Role {
     type Err = DecodeError;
 
     fn from_str(text: &str) -> Result<Self, DecodeError> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.name() == text)
-            .ok_or(DecodeError::Value { field: "role" })
+        Self::ALL.into_iter().find(|role| role.name() == text).ok_or(DecodeError::Value { field: "role" })
     }
 }
 
@@ -102,10 +99,7 @@ impl Wire for Role {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let number = input.uint()?;
-        Self::ALL
-            .into_iter()
-            .find(|role| role.number() == number)
-            .ok_or(DecodeError::Value { field: "role" })
+        Self::ALL.into_iter().find(|role| role.number() == number).ok_or(DecodeError::Value { field: "role" })
     }
 }
 
@@ -164,9 +158,6 @@ impl Wire for KeyRecord {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         input.array_exact(2)?;
-        Ok(Self {
-            member: MemberId::decode(input)?,
-            key: PublicKey::decode(input)?,
-        })
+        Ok(Self { member: MemberId::decode(input)?, key: PublicKey::decode(input)? })
     }
 }

@@ -12,7 +12,7 @@ use tabellion_ledger::{Algorithm, CertificateId};
 pub const ANCHORS_MAX: usize = 1024;
 const POLICIES_MAX: usize = 64;
 const NAMES_MAX: usize = 1024;
-const NAME_DER_BYTES_MAX: usize = 1024;
+const NAME_TEXT_BYTES_MAX: usize = 1024;
 const OID_TEXT_MAX: usize = 128;
 
 /// What the certificate lane records.
@@ -82,12 +82,7 @@ pub struct BlockRules {
 
 impl Default for BlockRules {
     fn default() -> Self {
-        Self {
-            heartbeat_ms: 60_000,
-            gather_ms: 10,
-            block_bytes_max: 1_048_576,
-            block_transactions_max: 1024,
-        }
+        Self { heartbeat_ms: 60_000, gather_ms: 10, block_bytes_max: 1_048_576, block_transactions_max: 1024 }
     }
 }
 
@@ -110,14 +105,10 @@ impl Wire for BlockRules {
         };
         let within = |value: u64, limit: usize| usize::try_from(value).is_ok_and(|value| value <= limit);
         if !within(rules.block_bytes_max, BLOCK_BYTES_MAX) {
-            return Err(DecodeError::Value {
-                field: "block_bytes_max",
-            });
+            return Err(DecodeError::Value { field: "block_bytes_max" });
         }
         if !within(rules.block_transactions_max, BLOCK_TRANSACTIONS_MAX) {
-            return Err(DecodeError::Value {
-                field: "block_transactions_max",
-            });
+            return Err(DecodeError::Value { field: "block_transactions_max" });
         }
         Ok(rules)
     }
@@ -136,10 +127,7 @@ pub struct TransactionRules {
 
 impl Default for TransactionRules {
     fn default() -> Self {
-        Self {
-            lifetime_ms_max: TRANSACTION_LIFETIME_MS_MAX,
-            algorithms: Algorithm::ALL.to_vec(),
-        }
+        Self { lifetime_ms_max: TRANSACTION_LIFETIME_MS_MAX, algorithms: Algorithm::ALL.to_vec() }
     }
 }
 
@@ -152,14 +140,9 @@ impl Wire for TransactionRules {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         input.array_exact(2)?;
-        let rules = Self {
-            lifetime_ms_max: input.uint()?,
-            algorithms: input.list(Algorithm::ALL.len())?,
-        };
+        let rules = Self { lifetime_ms_max: input.uint()?, algorithms: input.list(Algorithm::ALL.len())? };
         if rules.lifetime_ms_max > TRANSACTION_LIFETIME_MS_MAX {
-            return Err(DecodeError::Value {
-                field: "lifetime_ms_max",
-            });
+            return Err(DecodeError::Value { field: "lifetime_ms_max" });
         }
         Ok(rules)
     }
@@ -187,15 +170,8 @@ pub enum CertificateAlgorithm {
 
 impl CertificateAlgorithm {
     /// Every algorithm, in the order of its number on the wire.
-    pub const ALL: [Self; 7] = [
-        Self::Rsa,
-        Self::P256,
-        Self::P384,
-        Self::Ed25519,
-        Self::MlDsa44,
-        Self::MlDsa65,
-        Self::MlDsa87,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Rsa, Self::P256, Self::P384, Self::Ed25519, Self::MlDsa44, Self::MlDsa65, Self::MlDsa87];
 }
 
 impl Wire for CertificateAlgorithm {
@@ -207,16 +183,15 @@ impl Wire for CertificateAlgorithm {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let place = usize::from(input.u16("certificate algorithm")?);
-        Self::ALL.get(place).copied().ok_or(DecodeError::Value {
-            field: "certificate algorithm",
-        })
+        Self::ALL.get(place).copied().ok_or(DecodeError::Value { field: "certificate algorithm" })
     }
 }
 
 /// Rules of the certificate lane: the participants' list of trusted CAs, policies, names and algorithms.
 ///
 /// Shape: [kind, [anchor id, ...], [policy OID, ...], explicit policy, inhibit mapping, inhibit any-policy,
-/// [name (DER), ...] or null, [algorithm, ...], RSA bits least, RSA bits most, schedule ahead (ms), verifier version].
+/// [permitted name, ...] or null, [algorithm, ...], RSA bits least, RSA bits most, strict, underscores, certificate
+/// bytes, intermediates, alternative names, schedule ahead (ms), verifier version].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateRules {
     /// Complete certificates, or identifiers only.
@@ -231,14 +206,24 @@ pub struct CertificateRules {
     pub inhibit_policy_mapping: bool,
     /// X.509 initial-inhibit-any-policy.
     pub inhibit_any_policy: bool,
-    /// Where set, only subjects at or below one of these names (DER) are recorded (X.1409 C5: optional).
-    pub names: Option<Vec<Vec<u8>>>,
+    /// Where set, only subjects that one of these names permits are recorded (X.1409 C5: optional).
+    pub names: Option<Vec<PermittedName>>,
     /// Accepted key algorithms.
     pub algorithms: Vec<CertificateAlgorithm>,
     /// Least RSA modulus. Unit: bits.
-    pub rsa_bits_min: u64,
+    pub rsa_bits_min: u32,
     /// Largest RSA modulus. Unit: bits.
-    pub rsa_bits_max: u64,
+    pub rsa_bits_max: u32,
+    /// Whether the rules of RFC 5280 clause 4 that bind the issuing CA are checked too.
+    pub strict: bool,
+    /// Whether DNS names may hold underscores.
+    pub underscore_in_dns_names: bool,
+    /// Bytes of one certificate.
+    pub certificate_bytes_max: u32,
+    /// Intermediate certificates of one chain.
+    pub intermediates_max: u32,
+    /// Alternative names of one certificate.
+    pub names_max: u32,
     /// How far ahead a publication may be scheduled. Unit: ms.
     pub schedule_ahead_ms_max: u64,
     /// Version of the path verifier.
@@ -258,6 +243,11 @@ impl Default for CertificateRules {
             algorithms: CertificateAlgorithm::ALL.to_vec(),
             rsa_bits_min: 2048,
             rsa_bits_max: 8192,
+            strict: true,
+            underscore_in_dns_names: false,
+            certificate_bytes_max: 16 * 1024,
+            intermediates_max: 6,
+            names_max: 100,
             schedule_ahead_ms_max: 400 * 24 * 3_600_000,
             verifier_version: 1,
         }
@@ -266,7 +256,7 @@ impl Default for CertificateRules {
 
 impl Wire for CertificateRules {
     fn encode(&self, out: &mut Writer) {
-        out.array(12);
+        out.array(17);
         self.kind.encode(out);
         out.list(&self.anchors);
         out.array(self.policies.len());
@@ -278,22 +268,22 @@ impl Wire for CertificateRules {
         out.bool(self.inhibit_any_policy);
         match &self.names {
             None => out.null(),
-            Some(names) => {
-                out.array(names.len());
-                for name in names {
-                    out.bytes(name);
-                }
-            }
+            Some(names) => out.list(names),
         }
         out.list(&self.algorithms);
-        out.uint(self.rsa_bits_min);
-        out.uint(self.rsa_bits_max);
+        out.uint(u64::from(self.rsa_bits_min));
+        out.uint(u64::from(self.rsa_bits_max));
+        out.bool(self.strict);
+        out.bool(self.underscore_in_dns_names);
+        out.uint(u64::from(self.certificate_bytes_max));
+        out.uint(u64::from(self.intermediates_max));
+        out.uint(u64::from(self.names_max));
         out.uint(self.schedule_ahead_ms_max);
         out.uint(self.verifier_version);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        input.array_exact(12)?;
+        input.array_exact(17)?;
         Ok(Self {
             kind: LedgerKind::decode(input)?,
             anchors: decode_anchors(input)?,
@@ -303,8 +293,13 @@ impl Wire for CertificateRules {
             inhibit_any_policy: input.bool()?,
             names: decode_names(input)?,
             algorithms: input.list(CertificateAlgorithm::ALL.len())?,
-            rsa_bits_min: input.uint()?,
-            rsa_bits_max: input.uint()?,
+            rsa_bits_min: input.u32("rsa_bits_min")?,
+            rsa_bits_max: input.u32("rsa_bits_max")?,
+            strict: input.bool()?,
+            underscore_in_dns_names: input.bool()?,
+            certificate_bytes_max: input.u32("certificate_bytes_max")?,
+            intermediates_max: input.u32("intermediates_max")?,
+            names_max: input.u32("names_max")?,
             schedule_ahead_ms_max: input.uint()?,
             verifier_version: input.uint()?,
         })
@@ -321,20 +316,35 @@ fn decode_anchors(input: &mut Reader<'_>) -> Result<Vec<CertificateId>, DecodeEr
 
 fn decode_policies(input: &mut Reader<'_>) -> Result<Vec<String>, DecodeError> {
     let count = input.array(POLICIES_MAX)?;
-    (0..count)
-        .map(|_| input.text(OID_TEXT_MAX).map(str::to_owned))
-        .collect()
+    (0..count).map(|_| input.text(OID_TEXT_MAX).map(str::to_owned)).collect()
 }
 
-fn decode_names(input: &mut Reader<'_>) -> Result<Option<Vec<Vec<u8>>>, DecodeError> {
-    if input.null()? {
-        return Ok(None);
+fn decode_names(input: &mut Reader<'_>) -> Result<Option<Vec<PermittedName>>, DecodeError> {
+    if input.null()? { Ok(None) } else { input.list(NAMES_MAX).map(Some) }
+}
+
+/// A name in the list of distinguished names.
+///
+/// Shape: [name, whether names below it are permitted too].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PermittedName {
+    /// The name as RFC 4514 text, for example `O=Operator A,C=CH`.
+    pub name: String,
+    /// Whether all names below it are permitted too.
+    pub subtree: bool,
+}
+
+impl Wire for PermittedName {
+    fn encode(&self, out: &mut Writer) {
+        out.array(2);
+        out.text(&self.name);
+        out.bool(self.subtree);
     }
-    let count = input.array(NAMES_MAX)?;
-    let names: Result<Vec<_>, _> = (0..count)
-        .map(|_| input.bytes(NAME_DER_BYTES_MAX).map(<[u8]>::to_vec))
-        .collect();
-    names.map(Some)
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        input.array_exact(2)?;
+        Ok(Self { name: input.text(NAME_TEXT_BYTES_MAX)?.to_owned(), subtree: input.bool()? })
+    }
 }
 
 /// All parameters of a ledger.

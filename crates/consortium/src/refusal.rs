@@ -50,11 +50,7 @@ impl fmt::Display for Refusal {
             }
             Self::MissingRole { member, needed } => {
                 let names: Vec<_> = needed.iter().map(|role| role.name()).collect();
-                write!(
-                    f,
-                    "member {member} has no role that allows this; needed: {}",
-                    names.join(" or ")
-                )
+                write!(f, "member {member} has no role that allows this; needed: {}", names.join(" or "))
             }
         }
     }

@@ -1,8 +1,6 @@
 //! What others may ask the consortium.
 
-use tabellion_ledger::cbor::{self, Wire};
-use tabellion_ledger::limits::RECORD_BYTES_MAX;
-use tabellion_ledger::{CertificateId, KeyId, MemberId, PublicKey, Roster, StateKey, View};
+use tabellion_ledger::{CertificateId, KeyId, MemberId, PublicKey, Roster, View, read};
 
 use crate::key::{anchor_key, key_key, member_key, parameters_key, roster_key};
 use crate::member::{KeyRecord, Member, Role};
@@ -27,20 +25,9 @@ impl Submitter {
     pub fn require_any(&self, needed: &[Role]) -> Result<(), Refusal> {
         match needed.iter().any(|role| self.roles.contains(role)) {
             true => Ok(()),
-            false => Err(Refusal::MissingRole {
-                member: self.member.clone(),
-                needed: needed.to_vec(),
-            }),
+            false => Err(Refusal::MissingRole { member: self.member.clone(), needed: needed.to_vec() }),
         }
     }
-}
-
-fn record<T: Wire>(view: &dyn View, key: &StateKey) -> Option<T> {
-    let bytes = view.get(key)?;
-    Some(
-        cbor::from_bytes(&bytes, RECORD_BYTES_MAX)
-            .expect("invariant: the state holds records that we encoded"),
-    )
 }
 
 /// The member that signs with `key`, and what it may do.
@@ -48,19 +35,19 @@ fn record<T: Wire>(view: &dyn View, key: &StateKey) -> Option<T> {
 /// Refuses: [`Refusal::UnknownSubmitter`].
 pub fn submitter(view: &dyn View, key: &KeyId) -> Result<Submitter, Refusal> {
     let unknown = Refusal::UnknownSubmitter { key: *key };
-    let KeyRecord { member, key } = record(view, &key_key(key)).ok_or(unknown.clone())?;
-    let Member { roles, .. } = record(view, &member_key(&member)).ok_or(unknown)?;
+    let KeyRecord { member, key } = read(view, &key_key(key)).ok_or(unknown.clone())?;
+    let Member { roles, .. } = read(view, &member_key(&member)).ok_or(unknown)?;
     Ok(Submitter { member, key, roles })
 }
 
 /// The ledger's parameters.
 pub fn parameters(view: &dyn View) -> Parameters {
-    record(view, &parameters_key()).expect("invariant: genesis wrote the parameters")
+    read(view, &parameters_key()).expect("invariant: genesis wrote the parameters")
 }
 
 /// The roster that finalises the next block.
 pub fn roster(view: &dyn View) -> Roster {
-    record(view, &roster_key()).expect("invariant: genesis wrote the roster")
+    read(view, &roster_key()).expect("invariant: genesis wrote the roster")
 }
 
 /// The certificate of a trusted CA.

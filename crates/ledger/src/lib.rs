@@ -37,7 +37,7 @@ pub use id::{
 pub use lane::{Lane, LaneBody, LaneHeader};
 pub use proof::{ProofFault, ProvedHeader, RecordProof, StateProof};
 pub use roster::{MemberId, Roster, RosterFault, Validator};
-pub use service::{Context, Effects, StateKey, View, Writes, map};
+pub use service::{Context, Effects, Staged, StateKey, View, Writes, map, read};
 pub use signature::{Algorithm, PublicKey, Signature, SignatureFault};
 pub use state::{HistoryState, LaneState};
 pub use transaction::{Content, Transaction, TransactionFault};

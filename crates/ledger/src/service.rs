@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::cbor::{self, Wire};
 use crate::id::{Height, LedgerId, TimeMs, TransactionId, sha256_parts};
+use crate::limits::RECORD_BYTES_MAX;
 
 /// Numbers of the state's maps.
 pub mod map {
@@ -36,10 +38,7 @@ pub struct StateKey {
 impl StateKey {
     /// A key within a map.
     pub fn new(map: u8, key: &[u8]) -> Self {
-        Self {
-            map,
-            key: key.to_vec(),
-        }
+        Self { map, key: key.to_vec() }
     }
 
     /// The record's path in the trie: SHA-256("tabellion/state/1" || map || key).
@@ -85,10 +84,7 @@ pub struct Effects<E> {
 
 impl<E> Default for Effects<E> {
     fn default() -> Self {
-        Self {
-            writes: Writes::new(),
-            events: Vec::new(),
-        }
+        Self { writes: Writes::new(), events: Vec::new() }
     }
 }
 
@@ -97,4 +93,61 @@ impl<E> Effects<E> {
     pub fn put(&mut self, key: StateKey, record: Vec<u8>) {
         self.writes.insert(key, Some(record));
     }
+}
+
+/// A view with writes laid over it: what an action reads back of its own earlier writes.
+pub struct Staged<'a> {
+    below: &'a dyn View,
+    writes: Writes,
+}
+
+impl<'a> Staged<'a> {
+    /// No writes yet.
+    pub fn over(below: &'a dyn View) -> Self {
+        Self { below, writes: Writes::new() }
+    }
+
+    /// Writes `record` under `key`.
+    pub fn put(&mut self, key: StateKey, record: Vec<u8>) {
+        self.writes.insert(key, Some(record));
+    }
+
+    /// Removes the record under `key`.
+    pub fn remove(&mut self, key: StateKey) {
+        self.writes.insert(key, None);
+    }
+
+    /// Takes the writes of an action over.
+    pub fn merge(&mut self, writes: Writes) {
+        self.writes.extend(writes);
+    }
+
+    /// All writes.
+    pub fn into_writes(self) -> Writes {
+        self.writes
+    }
+}
+
+impl View for Staged<'_> {
+    fn get(&self, key: &StateKey) -> Option<Vec<u8>> {
+        match self.writes.get(key) {
+            Some(record) => record.clone(),
+            None => self.below.get(key),
+        }
+    }
+
+    fn transaction_height(&self, id: &TransactionId) -> Option<Height> {
+        self.below.transaction_height(id)
+    }
+}
+
+/// The record under `key`, decoded.
+///
+/// The state holds only records that this program encoded; anything else is a bug or a broken disk, and stops the node.
+pub fn read<T: Wire>(view: &dyn View, key: &StateKey) -> Option<T> {
+    let bytes = view.get(key)?;
+    Some(
+        cbor::from_bytes(&bytes, RECORD_BYTES_MAX)
+            .expect("invariant: the state holds records that we encoded"),
+    )
 }

@@ -1,0 +1,33 @@
+//! What happened to certificates, for those who watch.
+
+use serde::{Deserialize, Serialize};
+use tabellion_ledger::{CertificateId, TimeMs};
+
+use crate::state::CertificateRecord;
+
+/// An event of the certificate lane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A certificate was recorded.
+    Published {
+        /// The certificate.
+        certificate: CertificateId,
+        /// Its record.
+        record: CertificateRecord,
+    },
+    /// A publication was accepted and waits for the start of its validity.
+    Scheduled {
+        /// The certificate.
+        certificate: CertificateId,
+        /// When it will be recorded. Unit: ms since 1970.
+        from: TimeMs,
+    },
+    /// A publication that waited was dropped at its start.
+    Dropped {
+        /// The certificate.
+        certificate: CertificateId,
+        /// The CA at the end of its chain, which the participants no longer trust.
+        root: CertificateId,
+    },
+}

@@ -1,0 +1,28 @@
+//! Keys of the certificate lane's records in the state.
+
+use tabellion_ledger::{CertificateId, KeyId, StateKey, map};
+
+/// The record of a certificate.
+pub fn certificate_key(id: &CertificateId) -> StateKey {
+    StateKey::new(map::CERTIFICATE, id.as_bytes())
+}
+
+/// The certificates that carry a key.
+pub fn certificates_of_key_key(id: &KeyId) -> StateKey {
+    StateKey::new(map::CERTIFICATE_KEY, id.as_bytes())
+}
+
+/// A publication that waits for its start.
+pub fn scheduled_key(id: &CertificateId) -> StateKey {
+    StateKey::new(map::CERTIFICATE_SCHEDULE, &[b"certificate/", id.as_bytes().as_slice()].concat())
+}
+
+/// The publications that start within an hour.
+pub fn schedule_hour_key(hour: u64) -> StateKey {
+    StateKey::new(map::CERTIFICATE_SCHEDULE, &[b"hour/", hour.to_be_bytes().as_slice()].concat())
+}
+
+/// The hours in which publications start.
+pub fn schedule_index_key() -> StateKey {
+    StateKey::new(map::CERTIFICATE_SCHEDULE, b"index")
+}
