@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use toml::Table;
 
 /// Folders that hold no text of ours.
-const FOREIGN_FOLDERS: [&str; 6] =
-    ["target", "corpus", "artifacts", "node_modules", "vectors", "tabellion-data"];
+const FOREIGN_FOLDERS: [&str; 3] = ["target", "node_modules", "tabellion-data"];
+
+/// Folders that hold bytes for tests, from the root.
+const DATA_FOLDERS: [&str; 4] = ["fuzz/artifacts", "fuzz/corpus", "fuzz/seeds", "vectors"];
 
 /// Everything that the rules look at.
 #[derive(Debug)]
@@ -88,7 +90,7 @@ impl Workspace {
             crates.push(Crate { short, folder, package, manifest });
         }
         let mut files = Vec::new();
-        walk(root, &mut files)?;
+        walk(root, root, &mut files)?;
         let mut sources = Vec::new();
         let mut documents = Vec::new();
         for file in files {
@@ -135,15 +137,16 @@ fn children(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+fn walk(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for path in children(folder)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_symlink() || name.starts_with('.') {
             continue;
         }
         if path.is_dir() {
-            if !FOREIGN_FOLDERS.contains(&name.as_str()) {
-                walk(&path, files)?;
+            let foreign = FOREIGN_FOLDERS.contains(&name.as_str());
+            if !foreign && !DATA_FOLDERS.contains(&relative(root, &path).as_str()) {
+                walk(root, &path, files)?;
             }
         } else {
             files.push(path);

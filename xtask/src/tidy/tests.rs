@@ -30,13 +30,22 @@ fn whats(findings: &[Finding]) -> Vec<&str> {
 }
 
 #[test]
-fn a_service_that_imports_another_is_found() {
-    let pki = member(
-        "pki",
-        "[dependencies]\ntabellion-ledger.workspace = true\ntabellion-consortium.workspace = true",
-    );
-    let found = layers::imports(&workspace(vec![pki])).unwrap();
-    assert_eq!(whats(&found), ["`pki` must not import `consortium`"]);
+fn imports_run_downwards() {
+    let rows = [
+        ("pki", "tabellion-ledger", None),
+        ("pki", "tabellion-consortium", Some("`pki` must not import `consortium`")),
+        ("api", "tabellion-engine", Some("`api` must not import `engine`")),
+        ("client", "tabellion-node", Some("`client` must not import `node`")),
+        ("ledger", "tabellion-pki", Some("`ledger` must not import `pki`")),
+        ("machine", "tabellion-corpus", Some("`machine` must not import `corpus`")),
+        ("testkit", "tabellion-corpus", None),
+        ("tabellion", "tabellion-node", None),
+    ];
+    for (short, package, expected) in rows {
+        let importing = member(short, &format!("[dependencies]\n{package}.workspace = true"));
+        let found = layers::imports(&workspace(vec![importing])).unwrap();
+        assert_eq!(whats(&found), expected.into_iter().collect::<Vec<_>>(), "{short} -> {package}");
+    }
 }
 
 #[test]
