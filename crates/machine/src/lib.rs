@@ -1,1 +1,33 @@
 //! All services as one deterministic state machine.
+//!
+//! Purpose: from bytes to a checked transaction, from checked transactions to a block, from a block to writes, events
+//! and a state root; the same in a node, in the simulator and in an auditor's replay.
+//!
+//! Absent: clocks, files, sockets, the pool, the engine. Time comes from the block's header.
+//!
+//! ```text
+//! bytes -> submit -> Submitted -> check (parallel) -> Checked -> build  (leader)     -> Outcome { block, writes, events }
+//!                                                           `-> execute (validators) -> the same Outcome, or a fault
+//! ```
+mod answer;
+mod block;
+mod event;
+mod genesis;
+mod refusal;
+mod ruleset;
+mod transaction;
+
+pub use answer::{
+    BlockAnswer, CertificateList, CertificateRow, HeaderAnswer, HealthAnswer, KeyAnswer, LaneAnswer, LedgerAnswer,
+    ProblemDetails, RecordAnswer, RefusedEntryAnswer, StatusAnswer, TransactionAnswer, TransactionStanding,
+    ValidatorAnswer,
+};
+pub use block::{BlockFault, Location, Outcome, Parent, Proposal, build, execute, is_due, next_due};
+pub use event::{Event, Notice};
+pub use genesis::{GenesisState, genesis};
+pub use refusal::Refusal;
+pub use ruleset::{Ruleset, RulesetFault};
+pub use transaction::{Checked, Work, check, check_recorded, submit};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,329 @@
+//! What a reader is told: plain values, the same in every face and in the client.
+//!
+//! Identifiers and hashes are 64 hexadecimal digits, times are milliseconds since 1970, proofs and other bytes are
+//! base64 of their CBOR form (`docs/format.md`).
+
+use serde::{Deserialize, Serialize};
+use tabellion_ledger::Header;
+use tabellion_pki::{CertificateRecord, Standing};
+use utoipa::ToSchema;
+
+/// An error or a refusal, as RFC 9457 problem details.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProblemDetails {
+    /// A URI reference that names the kind of problem: `/problems/<code>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind of problem in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened, with the facts.
+    pub detail: String,
+    /// A stable code for programs.
+    pub code: String,
+    /// What to do next, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// For a publish request: the certificates that are refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<RefusedEntryAnswer>,
+}
+
+/// One refused certificate of a publish request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RefusedEntryAnswer {
+    /// Place in the request, from 0.
+    pub index: usize,
+    /// SHA-256 of the certificate.
+    pub certificate: String,
+    /// Stable code of the refusal.
+    pub code: String,
+    /// The refusal in words, with the facts.
+    pub message: String,
+}
+
+/// A block's header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HeaderAnswer {
+    /// SHA-256 of the header.
+    pub hash: String,
+    /// Height.
+    pub height: u64,
+    /// Hash of the header before.
+    pub previous: String,
+    /// Time. Unit: ms since 1970.
+    pub time_ms: u64,
+    /// The proposer's place in the roster.
+    pub proposer: u16,
+    /// Root over the lane headers.
+    pub lanes_root: String,
+    /// Root of the state after the block.
+    pub state_root: String,
+    /// Root over all earlier headers.
+    pub history_root: String,
+    /// The roster that finalised the block.
+    pub roster: String,
+}
+
+impl From<&Header> for HeaderAnswer {
+    fn from(header: &Header) -> Self {
+        Self {
+            hash: header.hash().to_string(),
+            height: header.height.0,
+            previous: header.previous.to_string(),
+            time_ms: header.time.0,
+            proposer: header.proposer,
+            lanes_root: header.lanes_root.to_string(),
+            state_root: header.state_root.to_string(),
+            history_root: header.history_root.to_string(),
+            roster: header.roster.to_string(),
+        }
+    }
+}
+
+/// A block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BlockAnswer {
+    /// The header.
+    pub header: HeaderAnswer,
+    /// The lanes with records.
+    pub lanes: Vec<LaneAnswer>,
+    /// Whether this node still holds the bodies of all lanes.
+    pub complete: bool,
+}
+
+/// One lane of a block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LaneAnswer {
+    /// The lane's name.
+    pub lane: String,
+    /// SHA-256 of the lane header.
+    pub hash: String,
+    /// Root over the records.
+    pub records_root: String,
+    /// Number of records.
+    pub record_count: u32,
+    /// Identifiers of the transactions, in order; empty where the body is gone.
+    pub transactions: Vec<String>,
+}
+
+/// Where a transaction stands on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransactionStanding {
+    /// Checked and waiting for a block.
+    Pending,
+    /// In a finalised block that is durable on the answering node.
+    Recorded,
+    /// Refused; nothing was recorded.
+    Refused,
+    /// This node knows nothing of it.
+    Unknown,
+}
+
+/// A transaction's way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TransactionAnswer {
+    /// The identifier.
+    pub id: String,
+    /// Where it stands.
+    pub standing: TransactionStanding,
+    /// The block that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u64>,
+    /// The lane that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<String>,
+    /// Its place in the lane.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<ProblemDetails>,
+}
+
+/// The record of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RecordAnswer {
+    /// `normal`, `suspended` or `revoked`.
+    pub status: String,
+    /// 0 for the first record, one more for each change.
+    pub sequence: u64,
+    /// The block since which the record holds.
+    pub since_height: u64,
+    /// Time of that block. Unit: ms since 1970.
+    pub since_ms: u64,
+    /// First moment of the validity. Unit: ms since 1970.
+    pub valid_from_ms: u64,
+    /// Last moment of the validity. Unit: ms since 1970.
+    pub valid_until_ms: u64,
+    /// SHA-256 of the certificate's SubjectPublicKeyInfo.
+    pub key: String,
+    /// SHA-256 of the issuer's certificate.
+    pub issuer: String,
+    /// SHA-256 of the root certificate.
+    pub root: String,
+    /// The block whose body holds the publication.
+    pub published_height: u64,
+}
+
+impl From<&CertificateRecord> for RecordAnswer {
+    fn from(record: &CertificateRecord) -> Self {
+        Self {
+            status: record.status.to_string(),
+            sequence: record.sequence,
+            since_height: record.since_height.0,
+            since_ms: record.since_time.0,
+            valid_from_ms: record.validity.from.0,
+            valid_until_ms: record.validity.until.0,
+            key: record.key.to_string(),
+            issuer: record.issuer.to_string(),
+            root: record.root.to_string(),
+            published_height: record.published_height.0,
+        }
+    }
+}
+
+/// The status of a certificate, with its proof (X.1409 C10, C17, clause A.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StatusAnswer {
+    /// SHA-256 of the certificate.
+    pub certificate: String,
+    /// `valid`, `expired`, `suspended`, `revoked` or `unknown`. Only `valid` may be relied upon.
+    pub standing: String,
+    /// The record; none where the certificate is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<RecordAnswer>,
+    /// Where a publication waits for its start: when it will be recorded. Unit: ms since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_ms: Option<u64>,
+    /// The finalised header under which the answer is proved.
+    pub header: HeaderAnswer,
+    /// The proof: base64 of a StateProof.
+    pub proof: String,
+}
+
+impl StatusAnswer {
+    /// Judges a record under a finalised header at its time.
+    pub fn new(
+        certificate: String,
+        record: Option<&CertificateRecord>,
+        scheduled_ms: Option<u64>,
+        header: &Header,
+        proof: String,
+    ) -> Self {
+        Self {
+            certificate,
+            standing: Standing::of(record, header.time).word().to_owned(),
+            record: record.map(RecordAnswer::from),
+            scheduled_ms,
+            header: HeaderAnswer::from(header),
+            proof,
+        }
+    }
+}
+
+/// A certificate in a list, as the query index has it. Lists carry no proof: ask for each one's status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CertificateRow {
+    /// SHA-256 of the certificate.
+    pub certificate: String,
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    pub key: String,
+    /// Subject, RFC 4514; empty on a ledger of identifiers.
+    pub subject: String,
+    /// Issuer, RFC 4514; empty on a ledger of identifiers.
+    pub issuer: String,
+    /// Serial number, hexadecimal; empty on a ledger of identifiers.
+    pub serial: String,
+    /// `normal`, `suspended` or `revoked`.
+    pub status: String,
+    /// First moment of the validity. Unit: ms since 1970.
+    pub valid_from_ms: u64,
+    /// Last moment of the validity. Unit: ms since 1970.
+    pub valid_until_ms: u64,
+    /// The block whose body holds the publication.
+    pub height: u64,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CertificateList {
+    /// The certificates.
+    pub certificates: Vec<CertificateRow>,
+    /// Where the next page begins; none on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// The block up to which the index is filled.
+    pub indexed_height: u64,
+}
+
+/// The certificates that carry one key, newest first, each with its status and proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeyAnswer {
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    pub key: String,
+    /// The newest certificate that is valid, if one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<String>,
+    /// All certificates of the key, newest first.
+    pub certificates: Vec<StatusAnswer>,
+    /// The proof of the list itself: base64 of a StateProof.
+    pub proof: String,
+}
+
+/// A ledger at a glance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LedgerAnswer {
+    /// The ledger's identifier: SHA-256 of its genesis document.
+    pub ledger: String,
+    /// Its name.
+    pub name: String,
+    /// `full` or `identifiers`.
+    pub kind: String,
+    /// Height of the newest finalised block on this node.
+    pub height: u64,
+    /// Time of that block. Unit: ms since 1970.
+    pub time_ms: u64,
+    /// The validators, in the order of the roster.
+    pub validators: Vec<ValidatorAnswer>,
+    /// Signatures that finalise a block.
+    pub quorum: usize,
+    /// Transactions on the ledger, as far as this node's index knows.
+    pub transactions: u64,
+    /// Number of trusted CAs.
+    pub trusted_cas: usize,
+}
+
+/// A validator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ValidatorAnswer {
+    /// Its place in the roster.
+    pub index: u16,
+    /// Its name.
+    pub name: String,
+    /// The organisation that runs it.
+    pub member: String,
+    /// SHA-256 of its key's SubjectPublicKeyInfo.
+    pub key: String,
+}
+
+/// How a node is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HealthAnswer {
+    /// `ok`, or what is wrong.
+    pub status: String,
+    /// The node's name.
+    pub node: String,
+    /// `validator` or `full`.
+    pub role: String,
+    /// Height of the newest finalised block.
+    pub height: u64,
+    /// Milliseconds since the newest finalised block was committed here.
+    pub since_block_ms: u64,
+    /// Peers that this node is connected to.
+    pub peers: usize,
+    /// Transactions in the pool.
+    pub pool: usize,
+}

@@ -1,0 +1,159 @@
+//! From bytes to a transaction that may go into a block.
+
+use std::sync::Arc;
+
+use tabellion_consortium::{Role, submitter};
+use tabellion_ledger::{Context, Effects, Hash, Lane, LedgerId, TimeMs, Transaction, TransactionId, View};
+use tabellion_pki as pki;
+
+use crate::event::Event;
+use crate::refusal::Refusal;
+use crate::ruleset::Ruleset;
+
+/// Who may publish: CAs what they issued, users what is theirs.
+const PUBLISHERS: [Role; 2] = [Role::CertificationAuthority, Role::CertificateUser];
+
+/// A transaction whose signature and certificates hold under one set of parameters, whatever the time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    transaction: Transaction,
+    bytes: u64,
+    rules: Hash,
+    work: Work,
+}
+
+/// What a checked transaction asks for, by lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Publish certificates.
+    Certificate(pki::CheckedPublish),
+}
+
+impl Checked {
+    /// The transaction.
+    pub fn transaction(&self) -> &Transaction {
+        &self.transaction
+    }
+
+    fn new(transaction: Transaction, rules: &Ruleset, work: Work) -> Arc<Self> {
+        let bytes = u64::try_from(transaction.to_bytes().len()).expect("invariant: usize fits u64");
+        Arc::new(Self { transaction, bytes, rules: rules.hash(), work })
+    }
+
+    /// Bytes of the transaction with its attachments.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The transaction's identifier.
+    pub fn id(&self) -> TransactionId {
+        self.transaction.id()
+    }
+
+    /// Whether the check was made under these parameters.
+    pub fn is_under(&self, rules: &Ruleset) -> bool {
+        self.rules == rules.hash()
+    }
+
+    /// What it asks for.
+    pub fn work(&self) -> &Work {
+        &self.work
+    }
+
+    /// The latest moment at which something that it records expires.
+    pub fn latest_expiry(&self) -> TimeMs {
+        let Work::Certificate(publish) = &self.work;
+        publish.entries.iter().map(|entry| entry.entry.effective().until).max().unwrap_or_default()
+    }
+}
+
+/// Parses a transaction for this ledger. Cheap; the first thing that happens to bytes from outside.
+///
+/// Refuses: an encoding that is not the only one, a foreign ledger, a lane that no service owns.
+pub fn submit(bytes: &[u8], ledger: &LedgerId) -> Result<Transaction, Refusal> {
+    let transaction = Transaction::from_bytes(bytes).map_err(Refusal::Encoding)?;
+    check_destination(&transaction, ledger)?;
+    Ok(transaction)
+}
+
+fn check_destination(transaction: &Transaction, ledger: &LedgerId) -> Result<(), Refusal> {
+    let content = transaction.content();
+    if content.ledger != *ledger {
+        return Err(Refusal::ForeignLedger { named: content.ledger, here: *ledger });
+    }
+    match content.lane {
+        Lane::Certificate => Ok(()),
+        lane => Err(Refusal::LaneNotServed { lane }),
+    }
+}
+
+/// Checks everything that needs no state but the submitter's key: signature, action, certificates.
+///
+/// Source: X.1409 L6, C3. Runs in parallel; the outcome never depends on the cache.
+pub fn check(
+    transaction: Transaction,
+    rules: &Ruleset,
+    view: &dyn View,
+    cache: &pki::ChainCache,
+) -> (Result<Arc<Checked>, Refusal>, Vec<pki::Learned>) {
+    let action = match check_signature(&transaction, rules, view).and_then(|()| action_of(&transaction)) {
+        Ok(action) => action,
+        Err(refusal) => return (Err(refusal), Vec::new()),
+    };
+    let (outcome, learned) = pki::check(&action, transaction.attachments(), rules.prepared(), cache);
+    let outcome = outcome.map_err(Refusal::Certificate);
+    (outcome.map(|publish| Checked::new(transaction, rules, Work::Certificate(publish))), learned)
+}
+
+/// Checks a finalised transaction of a ledger of identifiers, whose certificates were not recorded.
+pub fn check_recorded(
+    transaction: Transaction,
+    rules: &Ruleset,
+    view: &dyn View,
+) -> Result<Arc<Checked>, Refusal> {
+    check_signature(&transaction, rules, view)?;
+    let publish = pki::check_recorded(&action_of(&transaction)?)?;
+    Ok(Checked::new(transaction, rules, Work::Certificate(publish)))
+}
+
+fn check_signature(transaction: &Transaction, rules: &Ruleset, view: &dyn View) -> Result<(), Refusal> {
+    check_destination(transaction, &rules.ledger())?;
+    let algorithm = transaction.envelope().algorithm;
+    if !rules.parameters().transaction.algorithms.contains(&algorithm) {
+        return Err(tabellion_consortium::Refusal::AlgorithmNotAccepted { algorithm }.into());
+    }
+    let submitter = submitter(view, &transaction.submitter())?;
+    submitter.require_any(&PUBLISHERS)?;
+    transaction.envelope().verify(&submitter.key).map_err(Refusal::Signature)
+}
+
+fn action_of(transaction: &Transaction) -> Result<pki::Action, Refusal> {
+    let action = pki::Action::from_bytes(&transaction.content().action);
+    action.map_err(|error| Refusal::Certificate(pki::Refusal::Action(error)))
+}
+
+/// Applies a checked transaction to the state: time, replay, permission, then the service's own rules.
+pub(crate) fn apply(
+    checked: &Checked,
+    ctx: &Context,
+    rules: &Ruleset,
+    view: &dyn View,
+) -> Result<Effects<Event>, Refusal> {
+    let content = checked.transaction.content();
+    let (valid_until, at) = (content.valid_until, ctx.time);
+    if valid_until < at {
+        return Err(Refusal::Expired { valid_until, at });
+    }
+    let lifetime_ms_max = rules.parameters().transaction.lifetime_ms_max;
+    if valid_until > at.plus(lifetime_ms_max) {
+        return Err(Refusal::LifetimeTooLong { valid_until, at, lifetime_ms_max });
+    }
+    let id = checked.id();
+    if let Some(height) = view.transaction_height(&id) {
+        return Err(Refusal::Replayed { id, height });
+    }
+    submitter(view, &checked.transaction.submitter())?.require_any(&PUBLISHERS)?;
+    let Work::Certificate(publish) = &checked.work;
+    let Effects { writes, events } = pki::apply(publish, ctx, &rules.certificate_rules(), view)?;
+    Ok(Effects { writes, events: events.into_iter().map(Event::Certificate).collect() })
+}
