@@ -1,0 +1,7 @@
+//! The engine's adapter in a simulated network, and over TLS on loopback.
+#![recursion_limit = "256"]
+
+mod agreement;
+mod machine;
+mod shelf;
+mod world;

@@ -1,0 +1,97 @@
+//! A store in memory that forgets at a crash what was not synced.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use tabellion_engine::{BlockKey, BlockStore, FinalityVotes, StoreError};
+use tabellion_ledger::{Block, HeaderHash, Height};
+
+#[derive(Clone, Default)]
+struct Rows {
+    blocks: BTreeMap<u64, (HeaderHash, Arc<Block>)>,
+    votes: BTreeMap<u64, (HeaderHash, FinalityVotes)>,
+}
+
+#[derive(Default)]
+struct Inner {
+    durable: Rows,
+    rows: Rows,
+    fails: bool,
+}
+
+/// A store in memory. Clones share it.
+#[derive(Clone, Default)]
+pub struct Shelf(Arc<Mutex<Inner>>);
+
+impl Shelf {
+    /// Forgets what was not synced.
+    pub fn crash(&self) {
+        let mut inner = self.0.lock().unwrap();
+        inner.rows = inner.durable.clone();
+    }
+
+    /// Has every sync from now on fail.
+    pub fn break_down(&self) {
+        self.0.lock().unwrap().fails = true;
+    }
+
+    /// All blocks, by height.
+    pub fn blocks(&self) -> Vec<Arc<Block>> {
+        self.0.lock().unwrap().rows.blocks.values().map(|(_, block)| block.clone()).collect()
+    }
+
+    /// Forgets the body of a block, as pruning does.
+    pub fn has_votes(&self, height: u64) -> bool {
+        self.0.lock().unwrap().rows.votes.contains_key(&height)
+    }
+}
+
+fn find<'a, T>(rows: &'a BTreeMap<u64, (HeaderHash, T)>, key: BlockKey) -> Option<&'a (HeaderHash, T)> {
+    match key {
+        BlockKey::Height(height) => rows.get(&height.0),
+        BlockKey::Hash(hash) => rows.values().find(|(at, _)| *at == hash),
+    }
+}
+
+fn ranges<T>(rows: &BTreeMap<u64, T>) -> Vec<(Height, Height)> {
+    rows.keys().map(|height| (Height(*height), Height(*height))).collect()
+}
+
+impl BlockStore for Shelf {
+    fn put_block(&self, hash: HeaderHash, block: &Arc<Block>) -> Result<(), StoreError> {
+        let mut inner = self.0.lock().unwrap();
+        inner.rows.blocks.entry(block.header.height.0).or_insert_with(|| (hash, block.clone()));
+        Ok(())
+    }
+
+    fn put_votes(&self, height: Height, hash: HeaderHash, votes: &FinalityVotes) -> Result<(), StoreError> {
+        let mut inner = self.0.lock().unwrap();
+        inner.rows.votes.entry(height.0).or_insert_with(|| (hash, votes.clone()));
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        let mut inner = self.0.lock().unwrap();
+        if inner.fails {
+            return Err(StoreError::new("sync", "the disk is full"));
+        }
+        inner.durable = inner.rows.clone();
+        Ok(())
+    }
+
+    fn block(&self, key: BlockKey) -> Result<Option<Arc<Block>>, StoreError> {
+        Ok(find(&self.0.lock().unwrap().rows.blocks, key).map(|(_, block)| block.clone()))
+    }
+
+    fn votes(&self, key: BlockKey) -> Result<Option<(HeaderHash, FinalityVotes)>, StoreError> {
+        Ok(find(&self.0.lock().unwrap().rows.votes, key).cloned())
+    }
+
+    fn block_ranges(&self) -> Result<Vec<(Height, Height)>, StoreError> {
+        Ok(ranges(&self.0.lock().unwrap().rows.blocks))
+    }
+
+    fn votes_ranges(&self) -> Result<Vec<(Height, Height)>, StoreError> {
+        Ok(ranges(&self.0.lock().unwrap().rows.votes))
+    }
+}
