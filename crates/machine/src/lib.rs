@@ -11,9 +11,11 @@
 //! ```
 mod answer;
 mod block;
+mod chain_header;
 mod event;
 mod genesis;
 mod refusal;
+mod replay;
 mod ruleset;
 mod transaction;
 
@@ -23,11 +25,16 @@ pub use answer::{
     ValidatorAnswer,
 };
 pub use block::{BlockFault, Location, Outcome, Parent, Proposal, build, execute, is_due, next_due};
+pub use chain_header::ChainHeader;
 pub use event::{Event, Notice};
 pub use genesis::{GenesisState, genesis};
 pub use refusal::Refusal;
+pub use replay::{MemoryState, Replay, ReplayFault};
 pub use ruleset::{Ruleset, RulesetFault};
-pub use transaction::{Checked, Work, check, check_recorded, submit};
+pub use transaction::{Checked, Work, check, check_recorded, submit, would_apply};
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 mod tests;
