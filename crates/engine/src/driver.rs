@@ -149,17 +149,17 @@ impl<E: Runtime> Driver<E> {
             woken.mark();
             let time = now(context);
             let until = match self.shared.application.work(parent.inner().hash(), time) {
-                Work::Now => {
+                Work::Idle => {
+                    woken.changed().await;
+                    continue;
+                }
+                Work::At(at) if at > time => moment(at),
+                Work::Now | Work::At(_) => {
                     let (machine, upon) = (self.shared.application.clone(), parent.inner().block().clone());
                     if let Some(block) = blocking(context, move || machine.build(&upon, proposer, time)).await? {
                         return Some(EngineBlock::new(block).digested());
                     }
                     context.current() + REBUILD_WAIT
-                }
-                Work::At(at) => moment(at),
-                Work::Idle => {
-                    woken.changed().await;
-                    continue;
                 }
             };
             select! {

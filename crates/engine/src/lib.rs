@@ -7,6 +7,7 @@ mod committee;
 mod config;
 mod delivery;
 mod driver;
+mod engine;
 mod epoch;
 mod fault;
 mod gates;
@@ -18,11 +19,13 @@ mod runtime;
 mod scheme;
 mod status;
 mod store;
+mod tls;
 mod waker;
 
 pub use application::{Application, Work};
 pub use committee::{AddressError, Committee, NodeKey, Peer, PeerAddress};
 pub use config::{Config, NodeConfig, ONE_EPOCH, Pace};
+pub use engine::{Engine, EngineHandle};
 pub use fault::EngineError;
 pub use gossip::{Gossip, GossipRefusal, To};
 pub use node::Controls;
@@ -30,6 +33,7 @@ pub use proof::FinalityVotes;
 pub use scheme::node_key;
 pub use status::{EngineStatus, StatusView};
 pub use store::{BlockKey, BlockStore, StoreError};
+pub use tls::{CredentialError, Credentials};
 pub use waker::Waker;
 
 /// The node without a machine under it, for simulation.

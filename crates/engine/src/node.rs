@@ -130,6 +130,7 @@ pub struct Controls {
 pub struct Ends {
     controls: Controls,
     messages: mpsc::Receiver<(To, bytes::Bytes)>,
+    pub(crate) fault: Fault,
 }
 
 impl Ends {
@@ -137,7 +138,7 @@ impl Ends {
     pub fn new(config: &NodeConfig) -> (Controls, Self) {
         let (gossip, messages) = Gossip::new(config.gossip_bytes_max);
         let controls = Controls { waker: Waker::default(), gossip, status: EngineStatus::default() };
-        (controls.clone(), Self { controls, messages })
+        (controls.clone(), Self { controls, messages, fault: Fault::default() })
     }
 }
 
@@ -165,7 +166,7 @@ where
     B: Blocker<PublicKey = PublicKey>,
 {
     check(&config)?;
-    let fault = Fault::default();
+    let fault = ends.fault.clone();
     let node = Node { context, config, application, store, fault: fault.clone() };
     let (wires, peers, blocker) = network;
     select! {
@@ -175,7 +176,7 @@ where
     }
 }
 
-fn check(config: &NodeConfig) -> Result<(), EngineError> {
+pub(crate) fn check(config: &NodeConfig) -> Result<(), EngineError> {
     let pace = &config.pace;
     let refuse = |reason: &str| Err(EngineError::Config(reason.to_owned()));
     if config.epoch_blocks.get() < 2 {
