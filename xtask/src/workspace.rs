@@ -61,9 +61,11 @@ impl Crate {
     }
 }
 
-/// The folder of the root manifest.
+/// The folder of the root manifest. `cargo run` names the folder of this crate at run time; what was compiled in may be
+/// that of another checkout with the same target folder.
 pub fn root() -> Result<PathBuf> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let here = Path::new(&here);
     let root = here.parent().context("xtask stands in a folder below the root")?;
     Ok(root.to_path_buf())
 }
