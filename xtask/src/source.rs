@@ -27,6 +27,8 @@ pub struct Source {
     pub comments: String,
     /// For each line, whether it belongs to tests.
     test_lines: Vec<bool>,
+    /// For each line, whether its layout is somebody's own: an item that rustfmt is told to skip.
+    laid_out: Vec<bool>,
 }
 
 impl Source {
@@ -36,13 +38,20 @@ impl Source {
         let code = keep(&text, &classes, Class::Code);
         let comments = keep(&text, &classes, Class::Comment);
         let lines = text.lines().count();
-        let test_lines = if is_test_path(&path) { vec![true; lines] } else { test_regions(&code, lines) };
-        Self { path, text, code, comments, test_lines }
+        let test_lines =
+            if is_test_path(&path) { vec![true; lines] } else { items_under(TEST, &code, lines) };
+        let laid_out = items_under(SKIP, &code, lines);
+        Self { path, text, code, comments, test_lines, laid_out }
     }
 
     /// Whether a line (counted from 0) belongs to tests.
     pub fn is_test(&self, line: usize) -> bool {
         self.test_lines.get(line).copied().unwrap_or(false)
+    }
+
+    /// Whether a line (counted from 0) is laid out by hand, and rustfmt told so.
+    pub fn is_laid_out(&self, line: usize) -> bool {
+        self.laid_out.get(line).copied().unwrap_or(false)
     }
 
     /// How many lines are not tests.
@@ -173,30 +182,35 @@ fn character_length(bytes: &[u8]) -> Option<usize> {
     (bytes.get(1 + width) == Some(&b'\'')).then_some(width + 2)
 }
 
-/// Marks the lines of every item under `#[cfg(test)]`.
-fn test_regions(code: &str, lines: usize) -> Vec<bool> {
-    let mut test = vec![false; lines];
+const TEST: &str = "#[cfg(test)]";
+const SKIP: &str = "#[rustfmt::skip]";
+
+/// Marks the lines of every item under an attribute.
+fn items_under(attribute: &str, code: &str, lines: usize) -> Vec<bool> {
+    let mut under = vec![false; lines];
     let mut from = 0;
-    while let Some(found) = code[from..].find("#[cfg(test)]") {
+    while let Some(found) = code[from..].find(attribute) {
         let start = from + found;
-        let end = item_end(code, start + "#[cfg(test)]".len());
+        let end = item_end(code, start + attribute.len());
         let first = code[..start].matches('\n').count();
         let last = first + code[start..end].matches('\n').count();
-        for line in test.iter_mut().take(last + 1).skip(first) {
+        for line in under.iter_mut().take(last + 1).skip(first) {
             *line = true;
         }
         from = end;
     }
-    test
+    under
 }
 
-/// Where the item that starts here ends: at its `;`, or at the brace that closes its first one.
+/// Where the item that starts here ends: at its `;` outside of brackets, or at the brace that closes its
+/// first one.
 fn item_end(code: &str, start: usize) -> usize {
     let mut depth = 0usize;
     for (at, byte) in code.bytes().enumerate().skip(start) {
         match byte {
             b';' if depth == 0 => return at + 1,
-            b'{' => depth += 1,
+            b'{' | b'[' | b'(' => depth += 1,
+            b']' | b')' => depth = depth.saturating_sub(1),
             b'}' => {
                 depth = depth.saturating_sub(1);
                 if depth == 0 {

@@ -61,8 +61,8 @@ impl Crate {
     }
 }
 
-/// The folder of the root manifest. `cargo run` names the folder of this crate at run time; what was compiled in may be
-/// that of another checkout with the same target folder.
+/// The folder of the root manifest. `cargo run` names the folder of this crate at run time; what was compiled
+/// in may be that of another checkout with the same target folder.
 pub fn root() -> Result<PathBuf> {
     let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     let here = Path::new(&here);

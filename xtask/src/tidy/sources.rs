@@ -76,20 +76,29 @@ pub(super) fn expectations_in(source: &Source) -> Vec<Finding> {
     findings
 }
 
-/// Lines fit; a long address may stand as it is.
+/// The longest line of a drawing: no program can wrap it.
+const DRAWING_MAX: usize = 120;
+
+/// Lines fit. A long address may stand as it is, so may an item that rustfmt is told to skip.
 pub fn line_length(workspace: &Workspace) -> Result<Vec<Finding>> {
+    Ok(workspace.sources.iter().flat_map(long_lines).collect())
+}
+
+pub(super) fn long_lines(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for source in &workspace.sources {
-        for (number, line) in source.text.lines().enumerate() {
-            let length = line.chars().count();
-            if length > LINE_MAX && !line.contains("https://") {
-                let what =
-                    format!("{length} characters; at most {LINE_MAX} (`cargo xtask wrap` wraps comments)");
-                findings.push(Finding::at(&source.path, number, what));
-            }
+    let mut fenced = false;
+    for (number, (line, comment)) in source.text.lines().zip(source.comments.lines()).enumerate() {
+        let said = comment.trim_start();
+        fenced &= !said.is_empty();
+        fenced ^= said.trim_start_matches(['/', '!', ' ']).starts_with("```");
+        let limit = if fenced { DRAWING_MAX } else { LINE_MAX };
+        let length = line.chars().count();
+        if length > limit && !line.contains("https://") && !source.is_laid_out(number) {
+            let what = format!("{length} characters; at most {limit} (`cargo xtask wrap` wraps comments)");
+            findings.push(Finding::at(&source.path, number, what));
         }
     }
-    Ok(findings)
+    findings
 }
 
 /// The longest file without tests, in lines. About 500 is the taste, this is the end of it.

@@ -122,6 +122,25 @@ fn an_expectation_without_a_reason_is_found() {
 }
 
 #[test]
+fn a_long_line_is_found_where_it_could_be_wrapped() {
+    let wide = "x".repeat(115);
+    let wider = "x".repeat(125);
+    let rows = [
+        (format!("// {wide}"), 1),
+        (format!("let a = \"{wide}\";"), 1),
+        (format!("//! ```text\n//! {wide}\n//! ```"), 0),
+        (format!("//! ```text\n//! {wider}\n//! ```"), 1),
+        (format!("//! ```text\n//! ```\n//! {wide}"), 1),
+        (format!("// https://example.org/{wide}"), 0),
+        (format!("#[rustfmt::skip]\nconst A: [&str; 1] = [\n    \"{wider}\",\n];\nconst B: u8 = 1;"), 0),
+        (format!("#[rustfmt::skip]\nconst A: [u8; 1] = [1];\nconst B: &str = \"{wide}\";"), 1),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(sources::long_lines(&source("crates/x/src/y.rs", &text)).len(), expected, "{text}");
+    }
+}
+
+#[test]
 fn a_long_file_needs_a_reason_and_a_short_one_must_not_have_it() {
     let long = || source("crates/x/src/long.rs", &"\n".repeat(701));
     let short = || source("crates/x/src/short.rs", "\n");
