@@ -1,1 +1,53 @@
 //! The DLT client library: keys, signing, submitting, light client, proof checks.
+//!
+//! Purpose: what a user node, a relying party and an auditor need to work with a ledger through any of its nodes and
+//! to trust none of them.
+//!
+//! Absent: the engine, the node, the faces; a clock (the caller says what time it is).
+//!
+//! ```text
+//! certificates -> ChainPool -> Publication -> batches -> Signer -> Transaction -> NodeClient --REST--> node
+//!                                                                                     |
+//! genesis -> Trust -> status, key, transaction, finality <----- proofs ---------------+
+//!              `-> LightClient (newest header, fork, age, links)     `-> ChainCheck (every block, executed again)
+//! ```
+mod certificate;
+mod chain;
+mod error;
+mod event;
+mod key;
+mod key_file;
+mod light;
+mod node;
+mod offline;
+mod publish;
+mod publisher;
+mod relying_party;
+mod replay;
+mod rest;
+mod tls;
+mod trust;
+
+pub use certificate::{Certificate, CertificateInput, InputError, read_certificates};
+pub use chain::{ChainError, ChainPool, FoundChain, Verifier, leaves};
+pub use error::ClientError;
+pub use event::{EventStream, ServerEvent};
+pub use key::{KeyError, SigningKey};
+pub use key_file::{
+    KeyFileError, Protection, is_encrypted_key_file, is_readable_by_others, read_key_file, write_key_file,
+};
+pub use light::{LightClient, LightError, Observation};
+pub use node::{CBOR, NodeClient, NodeError, Submitted};
+pub use offline::{
+    OfflineError, PROOF_BYTES_MAX, Proof, Proved, read_proof, state_proof_from_base64, verify_offline,
+};
+pub use publish::{Publication, PublishError, Signer, batches};
+pub use publisher::{BatchOutcome, PublicationOutcome, Publisher};
+pub use relying_party::{RelyingParty, StatusWithProof, proof_file};
+pub use replay::{ChainCheck, ChainFault, ChainReport};
+pub use rest::{CertificateFilter, HEADERS_PAGE};
+pub use tls::{NodeTrust, TlsError, tls_config};
+pub use trust::{ProvedBy, ProvedKey, ProvedStatus, ProvedTransaction, Trust, TrustError};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! A relying party: asks nodes, believes proofs (X.1409 clause 8.3, A.2).
+
+use tabellion_ledger::cbor;
+use tabellion_ledger::{
+    CertificateId, Header, Height, KeyId, RecordProof, StateProof, TimeMs, TransactionId,
+};
+use tabellion_machine::ChainHeader;
+
+use crate::error::ClientError;
+use crate::light::{LightClient, LightError};
+use crate::node::NodeClient;
+use crate::offline::state_proof_from_base64;
+use crate::replay::{ChainCheck, ChainReport};
+use crate::rest::HEADERS_PAGE;
+use crate::trust::{ProvedBy, ProvedKey, ProvedStatus, ProvedTransaction};
+
+/// Blocks fetched ahead while a chain is verified.
+const BLOCKS_AHEAD: usize = 8;
+
+/// Asks nodes and believes proofs.
+pub struct RelyingParty {
+    nodes: NodeClient,
+    light: LightClient,
+    age_ms_max: u64,
+}
+
+/// A status, and the proof that shows it to others.
+#[derive(Clone, Debug)]
+pub struct StatusWithProof {
+    /// What is proved.
+    pub status: ProvedStatus,
+    /// The proof.
+    pub proof: StateProof,
+    /// Where a publication waits for its start. Unit: ms since 1970. This is the node's word.
+    pub scheduled_ms: Option<u64>,
+}
+
+impl RelyingParty {
+    /// A relying party that accepts proofs up to `age_ms_max` old.
+    pub fn new(nodes: NodeClient, light: LightClient, age_ms_max: u64) -> Self {
+        Self { nodes, light, age_ms_max }
+    }
+
+    /// The nodes.
+    pub fn nodes(&self) -> &NodeClient {
+        &self.nodes
+    }
+
+    /// The memory of headers.
+    pub fn light(&self) -> &LightClient {
+        &self.light
+    }
+
+    /// Writes the memory of headers.
+    pub fn save(&self) -> Result<(), ClientError> {
+        Ok(self.light.save()?)
+    }
+
+    /// The status of a certificate, proved; where a node's proof is too old, the next node's.
+    pub async fn status(&mut self, id: &CertificateId, now: TimeMs) -> Result<StatusWithProof, ClientError> {
+        let mut tries = self.nodes.node_count();
+        loop {
+            let answer = self.nodes.certificate(id).await?;
+            let proof = state_proof_from_base64(&answer.proof)?;
+            let status = self.light.trust().status(&proof, id)?;
+            tries -= 1;
+            match self.accept(&proof, now) {
+                Err(ClientError::Light(LightError::Stale { .. })) if tries > 0 => self.nodes.next_node(),
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(StatusWithProof { status, proof, scheduled_ms: answer.scheduled_ms }),
+            }
+        }
+    }
+
+    /// The certificates of a key, proved, each with its status.
+    pub async fn key(
+        &mut self,
+        key: &KeyId,
+        now: TimeMs,
+    ) -> Result<(ProvedKey, Vec<StatusWithProof>), ClientError> {
+        let answer = self.nodes.key(key).await?;
+        let proof = state_proof_from_base64(&answer.proof)?;
+        let proved = self.light.trust().key(&proof, key)?;
+        self.accept(&proof, now)?;
+        let mut statuses = Vec::new();
+        for id in proved.certificates.iter().rev() {
+            statuses.push(self.status(id, now).await?);
+        }
+        Ok((proved, statuses))
+    }
+
+    fn accept(&mut self, proof: &StateProof, now: TimeMs) -> Result<(), ClientError> {
+        self.light.observe(&proof.finality)?;
+        LightClient::check_age(&proof.finality.header, now, self.age_ms_max)?;
+        Ok(())
+    }
+
+    /// A recorded transaction, proved.
+    pub async fn transaction(
+        &mut self,
+        id: &TransactionId,
+    ) -> Result<(ProvedTransaction, RecordProof), ClientError> {
+        let proof = self.nodes.record_proof(id).await?;
+        let proved = self.light.trust().transaction(&proof, id)?;
+        self.light.observe(&proof.header.finality)?;
+        Ok((proved, proof))
+    }
+
+    /// The newest header of the node, proved.
+    pub async fn newest(&mut self) -> Result<ProvedBy, ClientError> {
+        let answer = self.nodes.ledger().await?;
+        let expected = self.light.trust().ledger().to_string();
+        if answer.ledger != expected {
+            return Err(ClientError::OtherLedger { found: answer.ledger, expected });
+        }
+        self.header(Height(answer.height)).await
+    }
+
+    /// The header at a height, proved: by signatures of its own, or by links up to one that has some.
+    pub async fn header(&mut self, height: Height) -> Result<ProvedBy, ClientError> {
+        let headers = self.nodes.headers(height, HEADERS_PAGE).await?;
+        let end = headers.iter().position(|entry| matches!(entry, ChainHeader::Final(_)));
+        let missing = || self.nodes.unexpected("/v1/headers", "no finalised header at or above the height");
+        let (links, rest) = headers.split_at(end.ok_or_else(missing)?);
+        let ChainHeader::Final(proof) = &rest[0] else { return Err(missing().into()) };
+        let mut by = self.light.trust().finality(proof)?;
+        self.light.observe(proof)?;
+        let mut above: &Header = &proof.header;
+        for below in links.iter().rev().map(ChainHeader::header) {
+            if above.previous != below.hash() {
+                return Err(LightError::Link { height: above.height, field: "previous hash" }.into());
+            }
+            above = below;
+        }
+        if above.height != height {
+            return Err(LightError::Link { height, field: "height" }.into());
+        }
+        by.header = above.clone();
+        Ok(by)
+    }
+
+    /// Follows headers from where it last ended up to the node's newest; calls `progress` with each page's end.
+    pub async fn follow(
+        &mut self,
+        mut progress: impl FnMut(Height),
+    ) -> Result<Option<ProvedBy>, ClientError> {
+        let mut newest = None;
+        loop {
+            let headers = self.nodes.headers(self.light.next_height(), HEADERS_PAGE).await?;
+            let Some(proved) = self.light.follow(&headers)? else { return Ok(newest) };
+            progress(proved.header.height);
+            newest = Some(proved);
+            if headers.len() < HEADERS_PAGE {
+                return Ok(newest);
+            }
+        }
+    }
+
+    /// Downloads and verifies all blocks up to the node's newest; with `execute`, executes them again. Calls
+    /// `progress` with each verified height and the last one.
+    pub async fn verify_chain(
+        &mut self,
+        execute: bool,
+        mut progress: impl FnMut(Height, Height),
+    ) -> Result<ChainReport, ClientError> {
+        use futures::StreamExt;
+
+        let end = self.end_with_signatures().await?;
+        let last = end.header.height;
+        let mut check = ChainCheck::new(self.light.trust().clone(), execute)?;
+        let fetch = |height| self.nodes.block(Height(height));
+        let mut blocks = futures::stream::iter(1..=last.0).map(fetch).buffered(BLOCKS_AHEAD);
+        while let Some(block) = blocks.next().await {
+            check.next(&block?)?;
+            progress(Height(check.next_height().0 - 1), last);
+        }
+        drop(blocks);
+        let report = check.finish(&end)?;
+        self.light.observe(&end)?;
+        Ok(report)
+    }
+
+    /// The newest block that has signatures of its own.
+    async fn end_with_signatures(&self) -> Result<tabellion_ledger::FinalityProof, ClientError> {
+        let mut height = self.nodes.ledger().await?.height;
+        loop {
+            match self.nodes.finality(Height(height)).await {
+                Err(error) if error.problem().is_some() && height > 1 => height -= 1,
+                proof => return Ok(proof?),
+            }
+        }
+    }
+}
+
+/// The bytes of a proof file.
+pub fn proof_file(proof: &impl cbor::Wire) -> Vec<u8> {
+    cbor::to_bytes(proof)
+}

@@ -1,0 +1,126 @@
+//! Verifying the chain block by block: links and bodies, or everything executed again.
+
+use std::collections::BTreeMap;
+
+use tabellion_ledger::merkle::Frontier;
+use tabellion_ledger::{Block, BlockFault, FinalityProof, Header, HeaderHash, Height, Lane, LaneState};
+use tabellion_machine::{Replay, ReplayFault, RulesetFault};
+use thiserror::Error;
+
+use crate::light::{LightError, check_link};
+use crate::trust::{ProvedBy, Trust, TrustError};
+
+/// Why the chain does not hold.
+#[derive(Debug, Error)]
+pub enum ChainFault {
+    /// A header does not follow from the one before.
+    #[error(transparent)]
+    Link(#[from] LightError),
+    /// A body is not the one that its header commits to.
+    #[error("the body of block {height} is not the one that its header commits to: {fault}")]
+    Body {
+        /// The block.
+        height: Height,
+        /// What is wrong.
+        fault: BlockFault,
+    },
+    /// A lane header does not follow from the lane's one before.
+    #[error("in block {height}, the header of lane {lane} does not follow from the lane's one before")]
+    LaneLink {
+        /// The block.
+        height: Height,
+        /// The lane.
+        lane: Lane,
+    },
+    /// Execution gives something else than the block says.
+    #[error("executing the chain again gives another result")]
+    Replay(#[from] ReplayFault),
+    /// The genesis document cannot be followed.
+    #[error("this program cannot follow the genesis document")]
+    Genesis(#[from] RulesetFault),
+    /// The finality proof of the last block fails.
+    #[error(transparent)]
+    Finality(#[from] TrustError),
+    /// The finality proof is for another header than the last block's.
+    #[error("the finality proof is for header {proved}, the last block verified is {last}")]
+    OtherEnd {
+        /// The header that is proved.
+        proved: HeaderHash,
+        /// The last block's.
+        last: HeaderHash,
+    },
+}
+
+/// What was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainReport {
+    /// Blocks, the genesis block not counted.
+    pub blocks: u64,
+    /// Transactions in them.
+    pub transactions: u64,
+    /// Whether they were executed again.
+    pub executed: bool,
+    /// The last header and who finalised it, and with it all before.
+    pub by: ProvedBy,
+}
+
+/// Verifies a chain block by block, from the genesis block on; free of I/O.
+pub struct ChainCheck {
+    trust: Trust,
+    header: Header,
+    history: Frontier,
+    lanes: BTreeMap<Lane, LaneState>,
+    replay: Option<Replay>,
+    transactions: u64,
+}
+
+impl ChainCheck {
+    /// Begins at the genesis block; with `execute`, every block is executed again on a state in memory.
+    pub fn new(trust: Trust, execute: bool) -> Result<Self, ChainFault> {
+        let header = tabellion_machine::genesis(trust.genesis())?.block.header;
+        let replay = if execute { Some(Replay::new(trust.genesis())?) } else { None };
+        let (history, lanes) = (Frontier::default(), BTreeMap::new());
+        Ok(Self { trust, header, history, lanes, replay, transactions: 0 })
+    }
+
+    /// The height of the next block.
+    pub fn next_height(&self) -> Height {
+        self.header.height.next()
+    }
+
+    /// Verifies the next block.
+    pub fn next(&mut self, block: &Block) -> Result<(), ChainFault> {
+        let height = block.header.height;
+        let mut history = self.history.clone();
+        history.push(self.header.leaf());
+        check_link(&self.header, &history, &block.header)?;
+        block.check_body().map_err(|fault| ChainFault::Body { height, fault })?;
+        for body in &block.lanes {
+            let state = self.lanes.entry(body.header.lane).or_default();
+            let follows =
+                body.header.previous == state.tip && body.header.history_root == state.history.root();
+            if !follows {
+                return Err(ChainFault::LaneLink { height, lane: body.header.lane });
+            }
+            state.history.push(body.header.leaf());
+            state.tip = body.header.hash();
+        }
+        if let Some(replay) = &mut self.replay {
+            replay.accept(block)?;
+        }
+        self.transactions += u64::try_from(block.transaction_count()).unwrap_or_default();
+        (self.header, self.history) = (block.header.clone(), history);
+        Ok(())
+    }
+
+    /// Ends at the last block, which a quorum must have finalised; that makes all before it final too.
+    pub fn finish(self, proof: &FinalityProof) -> Result<ChainReport, ChainFault> {
+        let by = self.trust.finality(proof)?;
+        let (proved, last) = (proof.header.hash(), self.header.hash());
+        if proved != last {
+            return Err(ChainFault::OtherEnd { proved, last });
+        }
+        let (blocks, executed) = (self.header.height.0, self.replay.is_some());
+        Ok(ChainReport { blocks, transactions: self.transactions, executed, by })
+    }
+}

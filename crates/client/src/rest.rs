@@ -1,0 +1,125 @@
+//! The questions to a node, each as a function.
+
+use tabellion_ledger::cbor::{self, Reader, Wire};
+use tabellion_ledger::limits::BLOCK_BYTES_MAX;
+use tabellion_ledger::{Block, CertificateId, FinalityProof, Height, KeyId, RecordProof, TransactionId};
+use tabellion_machine::{
+    BlockAnswer, CertificateList, ChainHeader, HealthAnswer, KeyAnswer, LedgerAnswer, StatusAnswer,
+    TransactionAnswer,
+};
+
+use crate::node::{NodeClient, NodeError};
+use crate::offline::PROOF_BYTES_MAX;
+
+/// Headers in one answer.
+pub const HEADERS_PAGE: usize = 1000;
+/// A block with its lane headers and the frames around its transactions.
+const BLOCK_WIRE_BYTES_MAX: usize = BLOCK_BYTES_MAX + 1024 * 1024;
+
+/// A question to the query index; conditions are joined by "and".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CertificateFilter {
+    /// Part of the subject.
+    pub subject: Option<String>,
+    /// Part of the issuer.
+    pub issuer: Option<String>,
+    /// Validity ends at this moment or later. Unit: ms since 1970.
+    pub expires_from_ms: Option<u64>,
+    /// Validity ends at this moment or earlier. Unit: ms since 1970.
+    pub expires_until_ms: Option<u64>,
+}
+
+impl NodeClient {
+    /// The ledger at a glance, as the node sees it.
+    pub async fn ledger(&self) -> Result<LedgerAnswer, NodeError> {
+        self.json("/v1/ledger", &[]).await
+    }
+
+    /// How the node is.
+    pub async fn health(&self) -> Result<HealthAnswer, NodeError> {
+        self.json("/v1/node/health", &[]).await
+    }
+
+    /// The genesis document's bytes. Whoever believes them on the node's word has no proof of anything.
+    pub async fn genesis(&self) -> Result<Vec<u8>, NodeError> {
+        self.bytes("/v1/genesis", &[]).await
+    }
+
+    /// A certificate's status with its proof.
+    pub async fn certificate(&self, id: &CertificateId) -> Result<StatusAnswer, NodeError> {
+        self.json(&format!("/v1/certificates/{id}"), &[]).await
+    }
+
+    /// A certificate's DER, where the ledger holds it.
+    pub async fn certificate_der(&self, id: &CertificateId) -> Result<Vec<u8>, NodeError> {
+        self.bytes(&format!("/v1/certificates/{id}/der"), &[]).await
+    }
+
+    /// The certificates of a key, each with its status and proof.
+    pub async fn key(&self, id: &KeyId) -> Result<KeyAnswer, NodeError> {
+        self.json(&format!("/v1/keys/{id}"), &[]).await
+    }
+
+    /// A page of certificates from the node's index.
+    pub async fn certificates(
+        &self,
+        filter: &CertificateFilter,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<CertificateList, NodeError> {
+        let number = |value: Option<u64>| value.map(|value| value.to_string());
+        let rows = [
+            ("subject", filter.subject.clone()),
+            ("issuer", filter.issuer.clone()),
+            ("expires_from_ms", number(filter.expires_from_ms)),
+            ("expires_until_ms", number(filter.expires_until_ms)),
+            ("limit", Some(limit.to_string())),
+            ("cursor", cursor.map(str::to_owned)),
+        ];
+        let query: Vec<_> = rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        self.json("/v1/certificates", &query).await
+    }
+
+    /// Where a transaction stands.
+    pub async fn transaction(&self, id: &TransactionId) -> Result<TransactionAnswer, NodeError> {
+        self.json(&format!("/v1/transactions/{id}"), &[]).await
+    }
+
+    /// The proof that a transaction is recorded.
+    pub async fn record_proof(&self, id: &TransactionId) -> Result<RecordProof, NodeError> {
+        self.cbor(&format!("/v1/transactions/{id}/proof"), PROOF_BYTES_MAX).await
+    }
+
+    /// A block as JSON; the newest without a height.
+    pub async fn block_answer(&self, height: Option<Height>) -> Result<BlockAnswer, NodeError> {
+        let height = height.map_or("latest".to_owned(), |height| height.to_string());
+        self.json(&format!("/v1/blocks/{height}"), &[]).await
+    }
+
+    /// A block.
+    pub async fn block(&self, height: Height) -> Result<Block, NodeError> {
+        self.cbor(&format!("/v1/blocks/{height}/bytes"), BLOCK_WIRE_BYTES_MAX).await
+    }
+
+    /// The signatures under a block.
+    pub async fn finality(&self, height: Height) -> Result<FinalityProof, NodeError> {
+        self.cbor(&format!("/v1/blocks/{height}/finality"), PROOF_BYTES_MAX).await
+    }
+
+    /// Headers from a height upwards.
+    ///
+    /// Limit: [`HEADERS_PAGE`].
+    pub async fn headers(&self, from: Height, limit: usize) -> Result<Vec<ChainHeader>, NodeError> {
+        let path = "/v1/headers";
+        let query = [("from", from.to_string()), ("limit", limit.min(HEADERS_PAGE).to_string())];
+        let bytes = self.bytes(path, &query).await?;
+        let mut input = Reader::new(&bytes);
+        let headers = input.list(HEADERS_PAGE).and_then(|headers| input.finish().map(|()| headers));
+        headers.map_err(|error| self.unexpected(path, &error.to_string()))
+    }
+
+    async fn cbor<T: Wire>(&self, path: &str, bytes_max: usize) -> Result<T, NodeError> {
+        let bytes = self.bytes(path, &[]).await?;
+        cbor::from_bytes(&bytes, bytes_max).map_err(|error| self.unexpected(path, &error.to_string()))
+    }
+}
