@@ -27,7 +27,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { leader_ms: 1_000, view_ms: 4_000, retry_ms: 1_000, skip_ms: 6_000, fetch_ms: 1_000 }
+        Self { leader_ms: 1_000, view_ms: 4_000, retry_ms: 500, skip_ms: 6_000, fetch_ms: 1_000 }
     }
 }
 
@@ -79,7 +79,7 @@ pub struct Config {
     /// Folder of the engine's own journals. The votes in it keep a validator from voting twice: losing or rolling it
     /// back while the key goes on voting can break the ledger's safety. Owned by one node at a time.
     pub folder: PathBuf,
-    /// Nodes in one committee at most, followers and this node included. Bounds memory: see [`QUOTAS`](crate).
+    /// Nodes in one committee at most, followers and this node included. Bounds memory, see [the crate](crate).
     pub peers_max: usize,
     /// Worker threads for consensus and connections. Two are enough for dozens of peers.
     pub workers: usize,

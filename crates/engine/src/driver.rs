@@ -156,7 +156,9 @@ impl<E: Runtime> Driver<E> {
                 Work::At(at) if at > time => moment(at),
                 Work::Now | Work::At(_) => {
                     let (machine, upon) = (self.shared.application.clone(), parent.inner().block().clone());
-                    if let Some(block) = blocking(context, move || machine.build(&upon, proposer, time)).await? {
+                    if let Some(block) =
+                        blocking(context, move || machine.build(&upon, proposer, time)).await?
+                    {
                         return Some(EngineBlock::new(block).digested());
                     }
                     context.current() + REBUILD_WAIT
@@ -399,8 +401,14 @@ impl<E: Runtime> Reporter for Driver<E> {
             Activity::Notarization(_) | Activity::Nullification(_) | Activity::Finalization(_) => {
                 self.shared.status.see_view(epoch.get(), activity.view().get());
             }
-            Activity::ConflictingNotarize(_) | Activity::ConflictingFinalize(_) | Activity::NullifyFinalize(_) => {
-                tracing::warn!(epoch = epoch.get(), view = activity.view().get(), "a validator voted two ways");
+            Activity::ConflictingNotarize(_)
+            | Activity::ConflictingFinalize(_)
+            | Activity::NullifyFinalize(_) => {
+                tracing::warn!(
+                    epoch = epoch.get(),
+                    view = activity.view().get(),
+                    "a validator voted two ways"
+                );
             }
             _ => {}
         }

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use commonware_p2p::authenticated::lookup::{self, Network, Oracle};
 use commonware_cryptography::ed25519::PublicKey;
+use commonware_p2p::authenticated::lookup::{self, Network, Oracle};
 use commonware_runtime::tokio::{Config as RuntimeConfig, Context, Runner};
 use commonware_runtime::{Metrics, Quota, Runner as _, Supervisor};
 use commonware_utils::channel::{oneshot, watch};

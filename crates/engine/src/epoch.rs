@@ -121,10 +121,14 @@ where
     }
 
     async fn enter(&mut self, epoch: Epoch) -> Result<Running, EngineError> {
-        let seat = self.seats.seat(epoch).ok_or_else(|| {
-            EngineError::Config(format!("no valid committee is known for epoch {epoch}"))
-        })?;
-        let last = self.epocher.last(epoch).ok_or_else(|| EngineError::Config(format!("epoch {epoch} overflows")))?;
+        let seat = self
+            .seats
+            .seat(epoch)
+            .ok_or_else(|| EngineError::Config(format!("no valid committee is known for epoch {epoch}")))?;
+        let last = self
+            .epocher
+            .last(epoch)
+            .ok_or_else(|| EngineError::Config(format!("epoch {epoch} overflows")))?;
         self.peers.track(epoch.get(), tracked(&seat.committee)?);
         self.shared.status.enter(epoch.get(), seat.index.is_some());
         tracing::info!(epoch = epoch.get(), validators = seat.validators, index = ?seat.index, "epoch begins");
@@ -135,7 +139,12 @@ where
         Ok(Running { epoch, last, task })
     }
 
-    async fn validate(&mut self, epoch: Epoch, seat: Seat, last: EngineHeight) -> Result<Handle<()>, EngineError> {
+    async fn validate(
+        &mut self,
+        epoch: Epoch,
+        seat: Seat,
+        last: EngineHeight,
+    ) -> Result<Handle<()>, EngineError> {
         let genesis = self.genesis(epoch).await?;
         let context = self.context.child("consensus").with_attribute("epoch", epoch.get());
         let driver = Driver::new(context.child("driver"), self.shared.clone(), seat.clone(), last);
@@ -178,10 +187,13 @@ where
 
     /// What the epoch builds upon: the genesis block, or the last block of the epoch before.
     async fn genesis(&self, epoch: Epoch) -> Result<Digest, EngineError> {
-        let before = epoch.previous().and_then(|epoch| self.epocher.last(epoch)).unwrap_or(EngineHeight::zero());
+        let before =
+            epoch.previous().and_then(|epoch| self.epocher.last(epoch)).unwrap_or(EngineHeight::zero());
         match self.shared.marshal.get_info(Identifier::<Digest>::Height(before)).await {
             Some((_, digest)) => Ok(digest),
-            None => Err(EngineError::Config(format!("the store misses block {before}, the base of epoch {epoch}"))),
+            None => Err(EngineError::Config(format!(
+                "the store misses block {before}, the base of epoch {epoch}"
+            ))),
         }
     }
 
@@ -204,7 +216,8 @@ async fn register<S: Sender<PublicKey = PublicKey>>(
 fn tracked(committee: &Committee) -> Result<AddressableTrackedPeers<PublicKey>, EngineError> {
     let map = |peers: &[Peer]| {
         let pairs = peers.iter().map(|peer| {
-            let key = public_key(&peer.key).ok_or_else(|| EngineError::Config(format!("{} is no key", peer.key)))?;
+            let key = public_key(&peer.key)
+                .ok_or_else(|| EngineError::Config(format!("{} is no key", peer.key)))?;
             Ok((key, address(&peer.address)?))
         });
         pairs.collect::<Result<Vec<_>, EngineError>>().map(Map::from_iter_dedup)
@@ -218,7 +231,8 @@ fn address(address: &PeerAddress) -> Result<Address, EngineError> {
         PeerAddress::Socket(socket) => Address::Symmetric(*socket),
         PeerAddress::Unknown => Address::Symmetric(anywhere),
         PeerAddress::Name { host, port } => {
-            let host = Hostname::new(host).map_err(|err| EngineError::Config(format!("host name '{host}': {err}")))?;
+            let host = Hostname::new(host)
+                .map_err(|err| EngineError::Config(format!("host name '{host}': {err}")))?;
             Address::Asymmetric { ingress: Ingress::Dns { host, port: *port }, egress: anywhere }
         }
     })

@@ -95,7 +95,11 @@ pub(crate) async fn run_sender<E: Clock>(
 }
 
 /// Hands what peers send to the application.
-pub(crate) async fn run_receiver(mut receiver: impl Receiver<PublicKey = PublicKey>, shared: Shared, bytes_max: usize) {
+pub(crate) async fn run_receiver(
+    mut receiver: impl Receiver<PublicKey = PublicKey>,
+    shared: Shared,
+    bytes_max: usize,
+) {
     while let Ok((peer, message)) = receiver.recv().await {
         // The transport's limit is the largest of all channels; this channel's own may be less.
         if message.len() <= bytes_max {

@@ -111,7 +111,8 @@ pub struct Wires<S, R> {
 pub fn message_bytes_max(config: &NodeConfig) -> u32 {
     let validators = u32::try_from(VALIDATORS_MAX).expect("invariant: a roster's limit fits");
     let votes = simplex::max_payload_size::<Scheme, Digest>(validators);
-    let blocks = marshal::max_payload_size::<Standard<EngineBlock>, Scheme>(validators, &config.block_bytes_max);
+    let blocks =
+        marshal::max_payload_size::<Standard<EngineBlock>, Scheme>(validators, &config.block_bytes_max);
     max_message_size(&[prefixed(votes), blocks, config.gossip_bytes_max])
 }
 
@@ -333,8 +334,13 @@ impl<E: Runtime> Node<E> {
         seats: &Seats,
         epocher: &FixedEpocher,
         page_cache: &CacheRef,
-    ) -> marshal::Config<Seats, FixedEpocher, Sequential, EngineBlock, commonware_cryptography::Digested<EngineBlock>>
-    {
+    ) -> marshal::Config<
+        Seats,
+        FixedEpocher,
+        Sequential,
+        EngineBlock,
+        commonware_cryptography::Digested<EngineBlock>,
+    > {
         marshal::Config {
             provider: seats.clone(),
             epocher: epocher.clone(),
@@ -356,7 +362,12 @@ impl<E: Runtime> Node<E> {
 
     /// Splits the channels of consensus by epoch. Votes of epochs that do not run here are told apart: they say that
     /// others are ahead.
-    fn multiplex<S, R>(&self, votes: (S, R), certificates: (S, R), requests: (S, R)) -> (EpochWires<S>, Handle<()>)
+    fn multiplex<S, R>(
+        &self,
+        votes: (S, R),
+        certificates: (S, R),
+        requests: (S, R),
+    ) -> (EpochWires<S>, Handle<()>)
     where
         S: Sender<PublicKey = PublicKey>,
         R: Receiver<PublicKey = PublicKey>,

@@ -64,12 +64,15 @@ impl FinalityVotes {
     pub(crate) fn certified(&self, block: HeaderHash, validators: usize) -> Option<Certified> {
         let round = Round::new(Epoch::new(self.epoch), View::new(self.view));
         let proposal = Proposal::new(round, View::new(self.parent_view), digest_of(block));
-        let signers = self.signatures.iter().map(|signature| Participant::new(u32::from(signature.validator)));
+        let signers =
+            self.signatures.iter().map(|signature| Participant::new(u32::from(signature.validator)));
         let signers = Signers::new(u32::try_from(validators).ok()?, signers).ok()?;
         let signatures = self
             .signatures
             .iter()
-            .map(|signature| Some(Lazy::from(ed25519::Signature::try_from(signature.signature.as_slice()).ok()?)))
+            .map(|signature| {
+                Some(Lazy::from(ed25519::Signature::try_from(signature.signature.as_slice()).ok()?))
+            })
             .collect::<Option<_>>()?;
         Some(Finalization { proposal, certificate: Certificate { signers, signatures } })
     }

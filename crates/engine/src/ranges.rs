@@ -34,13 +34,18 @@ impl Ranges {
     }
 
     fn range_at(&self, height: u64) -> Option<(u64, u64)> {
-        self.0.range(..=height).next_back().map(|(from, until)| (*from, *until)).filter(|range| range.1 >= height)
+        self.0
+            .range(..=height)
+            .next_back()
+            .map(|(from, until)| (*from, *until))
+            .filter(|range| range.1 >= height)
     }
 
     /// The end of the range around `height`, and the start of the next range.
     pub(crate) fn next_gap(&self, height: u64) -> (Option<u64>, Option<u64>) {
         let end = self.range_at(height).map(|range| range.1);
-        let next = height.checked_add(1).and_then(|after| self.0.range(after..).next().map(|(from, _)| *from));
+        let next =
+            height.checked_add(1).and_then(|after| self.0.range(after..).next().map(|(from, _)| *from));
         (end, next)
     }
 

@@ -19,7 +19,9 @@ pub(crate) fn now<E: Clock>(context: &E) -> TimeMs {
 
 /// The runtime's clock at a moment.
 pub(crate) fn moment(time: TimeMs) -> SystemTime {
-    UNIX_EPOCH.checked_add(Duration::from_millis(time.0)).unwrap_or_else(|| UNIX_EPOCH + Duration::from_secs(1 << 40))
+    UNIX_EPOCH
+        .checked_add(Duration::from_millis(time.0))
+        .unwrap_or_else(|| UNIX_EPOCH + Duration::from_secs(1 << 40))
 }
 
 /// Runs a synchronous call where blocking is allowed. `None`: the runtime is stopping.

@@ -215,7 +215,12 @@ impl<E: Runtime> Certificates for VoteShelf<E> {
     type Scheme = Scheme;
     type Error = Never;
 
-    async fn put(mut self, height: EngineHeight, digest: Digest, certified: &Certified) -> Result<Self, Never> {
+    async fn put(
+        mut self,
+        height: EngineHeight,
+        digest: Digest,
+        certified: &Certified,
+    ) -> Result<Self, Never> {
         let height = Height(height.get());
         let votes = FinalityVotes::of(certified)
             .ok_or_else(|| StoreError::new("put finality votes", "a certificate without its signatures"));

@@ -80,7 +80,11 @@ pub(super) async fn read_record<I: Stream>(stream: &mut I) -> Result<Vec<u8>, Tl
 }
 
 /// Lets TLS take in a record, and what there is to read after it.
-pub(super) fn take_in(connection: &mut Connection, record: &[u8], plain: &mut Vec<u8>) -> Result<(), TlsError> {
+pub(super) fn take_in(
+    connection: &mut Connection,
+    record: &[u8],
+    plain: &mut Vec<u8>,
+) -> Result<(), TlsError> {
     let mut rest = record;
     while !rest.is_empty() {
         connection.read_tls(&mut rest)?;

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use bytes::Bytes;
 use tabellion_engine::{Application, Committee, Controls, NodeKey, StoreError, To, Work};
 use tabellion_ledger::{
-    Block, FinalityProof, Hash, Header, HeaderHash, Height, LedgerId, MemberId, Roster, StateRoot, TimeMs, Validator,
-    sha256_parts,
+    Block, FinalityProof, Hash, Header, HeaderHash, Height, LedgerId, MemberId, Roster, StateRoot, TimeMs,
+    Validator, sha256_parts,
 };
 
 use crate::shelf::Shelf;
@@ -277,7 +277,11 @@ impl Application for Machine {
             }
         };
         let time = now.max(parent.header.time);
-        let block = Arc::new(Block { header: self.header(parent, proposer, time, job), lanes: Vec::new(), carried: Vec::new() });
+        let block = Arc::new(Block {
+            header: self.header(parent, proposer, time, job),
+            lanes: Vec::new(),
+            carried: Vec::new(),
+        });
         if self.mischief == Mischief::None {
             self.execute(parent, &block).expect("an honest block is valid");
         }

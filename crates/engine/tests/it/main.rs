@@ -2,6 +2,7 @@
 #![recursion_limit = "256"]
 
 mod agreement;
+mod epochs;
 mod loopback;
 mod machine;
 mod shelf;

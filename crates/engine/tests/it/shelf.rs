@@ -39,11 +39,6 @@ impl Shelf {
     pub fn blocks(&self) -> Vec<Arc<Block>> {
         self.0.lock().unwrap().rows.blocks.values().map(|(_, block)| block.clone()).collect()
     }
-
-    /// Forgets the body of a block, as pruning does.
-    pub fn has_votes(&self, height: u64) -> bool {
-        self.0.lock().unwrap().rows.votes.contains_key(&height)
-    }
 }
 
 fn find<'a, T>(rows: &'a BTreeMap<u64, (HeaderHash, T)>, key: BlockKey) -> Option<&'a (HeaderHash, T)> {

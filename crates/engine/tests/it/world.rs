@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use commonware_cryptography::Signer as _;
-use commonware_cryptography::ed25519::{PrivateKey, PublicKey};
+use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::simulated::{Config, Link, Network, Oracle};
 use commonware_runtime::deterministic::Context;
 use commonware_runtime::{Clock, Handle, Spawner, Supervisor};
 use commonware_utils::channel::oneshot;
-use commonware_utils::NZUsize;
+use commonware_utils::{NZUsize, probability};
 use tabellion_engine::sim::{Ends, Wire, Wires, message_bytes_max, run};
 use tabellion_engine::{Committee, Controls, EngineError, NodeConfig, NodeKey, Peer, PeerAddress, node_key};
 
@@ -37,7 +36,13 @@ pub struct Plan {
 
 impl Plan {
     pub fn new(validators: usize) -> Self {
-        Self { nodes: validators, validators, heartbeat_ms: 0, epoch_blocks: 1 << 62, mischief: BTreeMap::new() }
+        Self {
+            nodes: validators,
+            validators,
+            heartbeat_ms: 0,
+            epoch_blocks: 1 << 62,
+            mischief: BTreeMap::new(),
+        }
     }
 }
 
@@ -68,14 +73,6 @@ pub fn seed(index: usize) -> [u8; 32] {
 fn engine_key(index: usize) -> PublicKey {
     let key: NodeKey = node_key(&seed(index));
     PublicKey::try_from(key.0).unwrap()
-}
-
-/// The engine's private key of a node.
-pub fn private_key(index: usize) -> PrivateKey {
-    use commonware_codec::{Copying, DecodeExt};
-    let key = PrivateKey::decode(Copying(&seed(index))).unwrap();
-    assert_eq!(key.public_key(), engine_key(index));
-    key
 }
 
 /// The committee of some nodes, and the others as followers.
@@ -114,17 +111,14 @@ impl World {
         Self { context, plan, oracle, shelves, nodes, starts: 0, committees }
     }
 
-    /// Recreates a world over what earlier nodes left.
-    pub fn keep(&mut self, shelves: Vec<Shelf>) {
-        self.shelves = shelves;
-    }
-
     /// Links every two nodes of a group, both ways.
     pub async fn link(&self, group: &[usize]) {
         for a in group {
             for b in group {
                 if a != b {
-                    let link = Link { latency: LATENCY, jitter: Duration::from_millis(2), success_rate: commonware_utils::probability!(1.0) };
+                    let jitter = Duration::from_millis(2);
+                    let link = Link { latency: LATENCY, jitter, success_rate: probability!(1.0) };
+                    let _ = self.oracle.remove_link(engine_key(*a), engine_key(*b)).await;
                     self.oracle.add_link(engine_key(*a), engine_key(*b), link).await.unwrap();
                 }
             }
@@ -155,7 +149,8 @@ impl World {
         let mischief = self.plan.mischief.get(&index).copied().unwrap_or(Mischief::None);
         let shelf = self.shelves[index].clone();
         let Plan { epoch_blocks, heartbeat_ms, .. } = self.plan;
-        let machine = Machine::new(self.committees.clone(), epoch_blocks, heartbeat_ms, mischief, shelf.clone());
+        let machine =
+            Machine::new(self.committees.clone(), epoch_blocks, heartbeat_ms, mischief, shelf.clone());
         let config = node_config(index, &self.plan);
         let (controls, ends) = Ends::new(&config);
         machine.connect(controls.clone());
