@@ -285,3 +285,6 @@ impl Wire for Block {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

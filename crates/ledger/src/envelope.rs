@@ -162,3 +162,6 @@ fn decode_protected(bytes: &[u8]) -> Result<(Algorithm, KeyId), DecodeError> {
     input.finish()?;
     Ok((algorithm, key_id))
 }
+
+#[cfg(test)]
+mod tests;

@@ -245,3 +245,6 @@ impl Wire for FinalityProof {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -204,3 +204,6 @@ impl Wire for LaneBody {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

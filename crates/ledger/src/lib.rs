@@ -23,6 +23,8 @@ mod roster;
 mod service;
 mod signature;
 mod state;
+#[cfg(test)]
+mod testing;
 mod transaction;
 pub mod trie;
 

@@ -6,7 +6,7 @@ pub const BLOCK_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub const BLOCK_TRANSACTIONS_MAX: usize = 4096;
 /// Bytes of one transaction with its attachments: a batch of 256 certificates of ordinary size.
 pub const TRANSACTION_BYTES_MAX: usize = 512 * 1024;
-/// Bytes of the signed envelope alone.
+/// Bytes of the signed payload: 256 entries of a batch with up to eight intermediates each.
 pub const ENVELOPE_BYTES_MAX: usize = 128 * 1024;
 /// Attachments of one transaction: 256 certificates and the intermediates that they share.
 pub const ATTACHMENTS_MAX: usize = 320;

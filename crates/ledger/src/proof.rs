@@ -10,9 +10,9 @@ use std::fmt;
 use crate::block::Header;
 use crate::cbor::{DecodeError, Reader, Wire, Writer};
 use crate::finality::{FinalityFault, FinalityProof};
-use crate::id::{Hash, LedgerId, TransactionId, sha256};
+use crate::id::{Hash, LaneHeaderHash, LedgerId, TransactionId, sha256};
 use crate::lane::LaneHeader;
-use crate::limits::{MERKLE_PATH_MAX, RECORD_BYTES_MAX, TRANSACTION_BYTES_MAX};
+use crate::limits::{LANES_MAX, MERKLE_PATH_MAX, RECORD_BYTES_MAX, TRANSACTION_BYTES_MAX};
 use crate::merkle;
 use crate::roster::Roster;
 use crate::service::StateKey;
@@ -195,20 +195,18 @@ impl Wire for ProvedHeader {
 
 /// A transaction under a finalised header.
 ///
-/// Shape: [proved header, lane header, lane's place, number of lanes, path of the lane, record's place, path of the
-/// record, transaction bytes].
+/// The lanes of a block are few, so the proof names them all: a path would leave the lane's place and the number of
+/// lanes to whoever made the proof.
+///
+/// Shape: [proved header, [lane header hash, ...], lane header, record's place, path of the record, transaction bytes].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordProof {
     /// The header of the transaction's block.
     pub header: ProvedHeader,
-    /// The lane's header.
+    /// Hashes of all lane headers of the block, ascending by lane.
+    pub lanes: Vec<LaneHeaderHash>,
+    /// The header of the transaction's lane.
     pub lane: LaneHeader,
-    /// The lane's place among the lanes of the block.
-    pub lane_index: u64,
-    /// Number of lanes in the block.
-    pub lane_count: u64,
-    /// Path from the lane header to the lanes root.
-    pub lane_path: Vec<Hash>,
     /// The transaction's place in the lane.
     pub record_index: u64,
     /// Path from the record leaf to the records root.
@@ -226,15 +224,9 @@ impl RecordProof {
         id: &TransactionId,
     ) -> Result<(&Header, Transaction), ProofFault> {
         let header = self.header.verify(ledger, roster)?;
-        let in_block = self.lane.height == header.height
-            && merkle::verify_inclusion(
-                &self.lane.leaf(),
-                self.lane_index,
-                self.lane_count,
-                &self.lane_path,
-                &header.lanes_root,
-            );
-        if !in_block {
+        let leaves: Vec<Hash> = self.lanes.iter().map(|lane| merkle::leaf_hash(lane.as_bytes())).collect();
+        let in_block = self.lane.height == header.height && self.lanes.contains(&self.lane.hash());
+        if !in_block || merkle::root(&leaves) != header.lanes_root {
             return Err(ProofFault::Lane);
         }
         let transaction = Transaction::from_bytes(&self.transaction).map_err(ProofFault::Transaction)?;
@@ -260,28 +252,27 @@ impl RecordProof {
 
 impl Wire for RecordProof {
     fn encode(&self, out: &mut Writer) {
-        out.array(8);
+        out.array(6);
         self.header.encode(out);
+        out.list(&self.lanes);
         self.lane.encode(out);
-        out.uint(self.lane_index);
-        out.uint(self.lane_count);
-        out.list(&self.lane_path);
         out.uint(self.record_index);
         out.list(&self.record_path);
         out.bytes(&self.transaction);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        input.array_exact(8)?;
+        input.array_exact(6)?;
         Ok(Self {
             header: ProvedHeader::decode(input)?,
+            lanes: input.list(LANES_MAX)?,
             lane: LaneHeader::decode(input)?,
-            lane_index: input.uint()?,
-            lane_count: input.uint()?,
-            lane_path: input.list(MERKLE_PATH_MAX)?,
             record_index: input.uint()?,
             record_path: input.list(MERKLE_PATH_MAX)?,
             transaction: input.bytes(TRANSACTION_BYTES_MAX)?.to_vec(),
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -228,3 +228,6 @@ impl Wire for Roster {
         Ok(roster)
     }
 }
+
+#[cfg(test)]
+mod tests;

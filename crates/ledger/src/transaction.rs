@@ -205,3 +205,6 @@ pub(crate) fn decode_attachments(input: &mut Reader<'_>) -> Result<Vec<Vec<u8>>,
     }
     Ok(attachments)
 }
+
+#[cfg(test)]
+mod tests;
