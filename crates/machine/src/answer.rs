@@ -202,6 +202,9 @@ pub struct StatusAnswer {
     pub header: HeaderAnswer,
     /// The proof: base64 of a StateProof.
     pub proof: String,
+    /// The certificate, PEM, where it was asked for and the node holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pem: Option<String>,
 }
 
 impl StatusAnswer {
@@ -220,6 +223,7 @@ impl StatusAnswer {
             scheduled_ms,
             header: HeaderAnswer::from(header),
             proof,
+            pem: None,
         }
     }
 }
@@ -326,4 +330,59 @@ pub struct HealthAnswer {
     pub peers: usize,
     /// Transactions in the pool.
     pub pool: usize,
+}
+
+/// A publish request that a gateway took: the certificate, and the transaction that carries it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PublishAnswer {
+    /// SHA-256 of the certificate: its status is at `/v1/certificates/<this>`.
+    pub certificate: String,
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    pub key: String,
+    /// The transaction.
+    pub transaction: TransactionAnswer,
+}
+
+/// A proof as text, with the header under which it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProofAnswer {
+    /// The finalised header whose quorum the proof shows.
+    pub header: HeaderAnswer,
+    /// base64 of the proof's CBOR form.
+    pub proof: String,
+}
+
+/// A header of a range of the chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChainHeaderAnswer {
+    /// The header.
+    pub header: HeaderAnswer,
+    /// base64 of its FinalityProof; none where only a later block makes it final.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finality: Option<String>,
+}
+
+/// A range of headers, ascending by height.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HeadersAnswer {
+    /// The headers.
+    pub headers: Vec<ChainHeaderAnswer>,
+    /// Height at which the next page begins; none where this node has no further header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+}
+
+/// A new block, as the event stream tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BlockEventAnswer {
+    /// Height.
+    pub height: u64,
+    /// SHA-256 of the header.
+    pub hash: String,
+    /// Time. Unit: ms since 1970.
+    pub time_ms: u64,
+    /// Number of transactions.
+    pub transactions: u64,
+    /// Number of events of the block, before this one.
+    pub events: usize,
 }

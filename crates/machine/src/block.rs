@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tabellion_ledger::trie::{self, Page, PageId, Pages, TrieFault};
+use tabellion_ledger::merkle::CompleteNode;
+use tabellion_ledger::trie::{self, Pages, TrieFault};
 use tabellion_ledger::{
     Block, Context, Effects, FORMAT_VERSION, Header, HeaderHash, Height, HistoryState, Lane, LaneBody,
     LaneHeader, LaneState, Staged, StateKey, TimeMs, Transaction, TransactionId, View, Writes, cbor, read,
@@ -52,8 +53,12 @@ pub struct Outcome {
     pub digest: HeaderHash,
     /// Records to write.
     pub writes: Writes,
-    /// Pages of the trie to write; `None` removes.
-    pub pages: BTreeMap<PageId, Option<Arc<Page>>>,
+    /// The new root and the pages of the trie to write.
+    pub trie: trie::Update,
+    /// Nodes that the tree over all headers completed with the parent's.
+    pub header_nodes: Vec<CompleteNode>,
+    /// Nodes that the trees over lane headers completed.
+    pub lane_nodes: Vec<(Lane, CompleteNode)>,
     /// What happened.
     pub notices: Vec<Notice>,
     /// Where its transactions stand.
@@ -127,10 +132,14 @@ pub enum BlockFault {
     Trie(#[source] TrieFault),
 }
 
-/// When a block is due though no transaction waits: a heartbeat, or the start of a scheduled publication.
+/// When a block is due though no transaction waits: the first one, a heartbeat, or the start of a scheduled publication.
 pub fn next_due(parent: &Parent<'_>, rules: &Ruleset) -> Option<TimeMs> {
     let heartbeat_ms = rules.parameters().block.heartbeat_ms;
-    let heartbeat = (heartbeat_ms > 0).then(|| parent.header.time.plus(heartbeat_ms));
+    let heartbeat = match parent.header.height {
+        // Nothing is proved before a quorum has signed a first block.
+        Height(0) => Some(parent.header.time),
+        _ => (heartbeat_ms > 0).then(|| parent.header.time.plus(heartbeat_ms)),
+    };
     [heartbeat, tabellion_pki::next_start(parent.view)].into_iter().flatten().min()
 }
 
@@ -281,6 +290,7 @@ struct Run<'a> {
     state: Staged<'a>,
     accepted: Vec<Arc<Checked>>,
     next_index: BTreeMap<Lane, u32>,
+    lane_nodes: Vec<(Lane, CompleteNode)>,
     transactions: BTreeMap<TransactionId, Location>,
     notices: Vec<Notice>,
 }
@@ -301,6 +311,7 @@ impl<'a> Run<'a> {
             state,
             accepted: Vec::new(),
             next_index: BTreeMap::new(),
+            lane_nodes: Vec::new(),
             transactions: BTreeMap::new(),
             notices: Vec::new(),
         }
@@ -337,14 +348,14 @@ impl<'a> Run<'a> {
         self.close();
         let lanes = self.lanes();
         let mut history: HistoryState = read(&self.state, &HistoryState::key()).unwrap_or_default();
-        history.0.push(self.parent.header.leaf());
+        let header_nodes = history.0.push(self.parent.header.leaf());
         let history_root = history.0.root();
         self.state.put(HistoryState::key(), cbor::to_bytes(&history));
         let roster = self.parent.header.next_roster;
         let next_roster = tabellion_consortium::roster(&self.state).hash();
         let carried = self.carried();
         let writes = self.state.into_writes();
-        let update = trie::update(self.parent.pages, &self.parent.header.state_root, &value_hashes(&writes))
+        let trie = trie::update(self.parent.pages, &self.parent.header.state_root, &value_hashes(&writes))
             .map_err(BlockFault::Trie)?;
         let header = Header {
             version: FORMAT_VERSION,
@@ -354,15 +365,15 @@ impl<'a> Run<'a> {
             time: self.ctx.time,
             proposer,
             lanes_root: Block::lanes_root(&lanes),
-            state_root: update.root,
+            state_root: trie.root,
             roster,
             next_roster,
             history_root,
         };
         let digest = header.hash();
         let block = Arc::new(Block { header, lanes, carried });
-        let (notices, transactions) = (self.notices, self.transactions);
-        Ok(Outcome { block, digest, writes, pages: update.pages, notices, transactions })
+        let Self { notices, transactions, lane_nodes, .. } = self;
+        Ok(Outcome { block, digest, writes, trie, header_nodes, lane_nodes, notices, transactions })
     }
 
     /// Makes the lanes and moves their chains of headers on.
@@ -393,7 +404,8 @@ impl<'a> Run<'a> {
             latest_expiry: members.iter().map(|checked| checked.latest_expiry()).max().unwrap_or_default(),
             history_root: history.root(),
         };
-        history.push(header.leaf());
+        let completed = history.push(header.leaf());
+        self.lane_nodes.extend(completed.into_iter().map(|node| (lane, node)));
         self.state.put(key, cbor::to_bytes(&LaneState { tip: header.hash(), history }));
         LaneBody { header, transactions }
     }

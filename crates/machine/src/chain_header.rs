@@ -6,6 +6,9 @@ use tabellion_ledger::{FinalityProof, Header};
 const LINKED: u64 = 0;
 const FINAL: u64 = 1;
 
+/// Headers that one answer may hold: some 400 kB of CBOR.
+pub const CHAIN_HEADERS_MAX: usize = 1000;
+
 /// One header of a range of the chain.
 ///
 /// Not every block has signatures of its own: a quorum that finalises a block finalises all before it. A light client

@@ -16,25 +16,24 @@ mod event;
 mod genesis;
 mod refusal;
 mod replay;
+mod request;
 mod ruleset;
 mod transaction;
 
 pub use answer::{
-    BlockAnswer, CertificateList, CertificateRow, HeaderAnswer, HealthAnswer, KeyAnswer, LaneAnswer, LedgerAnswer,
-    ProblemDetails, RecordAnswer, RefusedEntryAnswer, StatusAnswer, TransactionAnswer, TransactionStanding,
-    ValidatorAnswer,
+    BlockAnswer, BlockEventAnswer, CertificateList, CertificateRow, ChainHeaderAnswer, HeaderAnswer, HeadersAnswer,
+    HealthAnswer, KeyAnswer, LaneAnswer, LedgerAnswer, ProblemDetails, ProofAnswer, PublishAnswer, RecordAnswer,
+    RefusedEntryAnswer, StatusAnswer, TransactionAnswer, TransactionStanding, ValidatorAnswer,
 };
 pub use block::{BlockFault, Location, Outcome, Parent, Proposal, build, execute, is_due, next_due};
-pub use chain_header::ChainHeader;
+pub use chain_header::{CHAIN_HEADERS_MAX, ChainHeader};
 pub use event::{Event, Notice};
 pub use genesis::{GenesisState, genesis};
 pub use refusal::Refusal;
 pub use replay::{MemoryState, Replay, ReplayFault};
+pub use request::{PublishRequest, VerifyRequest, WindowRequest};
 pub use ruleset::{Ruleset, RulesetFault};
 pub use transaction::{Checked, Work, check, check_recorded, submit, would_apply};
-
-#[cfg(test)]
-mod tests;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use tabellion_consortium::{Role, submitter};
-use tabellion_ledger::{Context, Effects, Hash, Lane, LedgerId, TimeMs, Transaction, TransactionId, View};
+use tabellion_ledger::{
+    Context, Effects, Hash, Header, Lane, LedgerId, TimeMs, Transaction, TransactionId, View,
+};
 use tabellion_pki as pki;
 
 use crate::event::Event;
@@ -130,6 +132,20 @@ fn check_signature(transaction: &Transaction, rules: &Ruleset, view: &dyn View) 
 fn action_of(transaction: &Transaction) -> Result<pki::Action, Refusal> {
     let action = pki::Action::from_bytes(&transaction.content().action);
     action.map_err(|error| Refusal::Certificate(pki::Refusal::Action(error)))
+}
+
+/// Says whether a checked transaction would be refused by the next block, at `time` upon this state.
+pub fn would_apply(
+    checked: &Checked,
+    parent: &Header,
+    time: TimeMs,
+    rules: &Ruleset,
+    view: &dyn View,
+) -> Result<(), Refusal> {
+    let time = time.max(parent.time);
+    let ctx =
+        Context { ledger: rules.ledger(), height: parent.height.next(), time, previous_time: parent.time };
+    apply(checked, &ctx, rules, view).map(|_| ())
 }
 
 /// Applies a checked transaction to the state: time, replay, permission, then the service's own rules.
