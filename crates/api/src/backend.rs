@@ -15,8 +15,8 @@ use futures::stream::BoxStream;
 use tabellion_consortium::Genesis;
 use tabellion_ledger::trie::TrieFault;
 use tabellion_ledger::{
-    Block, CertificateId, FinalityProof, Header, Height, Lane, LedgerId, RecordProof, StateKey, StateProof, TimeMs,
-    Transaction, TransactionId, View,
+    Block, CertificateId, FinalityProof, Header, Height, Lane, LedgerId, RecordProof, StateKey, StateProof,
+    TimeMs, Transaction, TransactionId, View,
 };
 use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location, Notice, Refusal};
 use thiserror::Error;

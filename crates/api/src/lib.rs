@@ -1,7 +1,42 @@
 //! The faces of a node: REST over a view of the machine.
+//!
+//! Purpose: what DLT clients use without holding a ledger (X.1409 L8): submit, publish, status with proof, blocks, headers,
+//! events. What a node must offer for it is the trait [`Backend`].
+//!
+//! Absent: rules, the store, the engine, the node's keys.
+//!
+//! ```text
+//! TLS 1.3 (serve) -> guard: rate, requests in work, time -> handler -> Snapshot (memory)        -> JSON or CBOR
+//!                                                              |-----> Backend  (blocking reads)
+//!                                                              `-----> submit, wait (futures)   -> Problem (RFC 9457)
+//! ```
+mod anchors;
 mod backend;
+mod certificates;
+mod chain;
+mod config;
+mod encoding;
+mod events;
+mod face;
+mod input;
+mod node;
+mod openapi;
+mod problem;
+mod publication;
+mod rate;
+mod router;
+mod server;
+mod status;
+mod style;
+mod transactions;
 
 pub use backend::{
     Announcement, Backend, CertificateQuery, Fault, Gateway, HeldBlock, QueryError, Snapshot, SubmitError,
     SubscribeError, TransactionState,
 };
+pub use config::{FaceConfig, ServerConfig};
+pub use openapi::openapi_json;
+pub use problem::Problem;
+pub use router::router;
+pub use server::{serve, tls_config};
+pub use status::{PROBLEM_KINDS, ProblemKind, problem_kind};

@@ -1,0 +1,192 @@
+//! Serves a router over TLS, with limits on connections and on time.
+//!
+//! X.1409 L7 (8.2.1(2), A.2): TLS 1.3 protects what runs between clients and nodes. One task accepts; each connection is a
+//! task of its own, counted, with a time limit on its handshake, on the head of each request and on unread bytes.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+use crate::config::ServerConfig;
+use crate::rate::client_of;
+
+/// Bytes of one request's head, and of what is read ahead.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// Pause after a failed accept (out of file descriptors, say), so that the loop does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// TLS 1.3 and nothing older, hybrid post-quantum key exchange preferred, tickets for fast resumption, HTTP/1.1.
+///
+/// Source: X.1409 L7.
+///
+/// Errors: a key that does not belong to the certificate, or that cannot be used.
+pub fn tls_config(
+    certificates: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<rustls::ServerConfig>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)?;
+    tls.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(tls))
+}
+
+/// Serves `router` until `shutdown` ends, then lets open requests finish for [`ServerConfig::grace`].
+///
+/// `tls` brings the certificate and the key, see [`tls_config`]; a connection of an older version than TLS 1.3 is closed
+/// whatever it says. HTTP/1.1 is spoken, with keep-alive. A connection that fails ends alone.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Arc<rustls::ServerConfig>,
+    router: Router,
+    config: ServerConfig,
+    shutdown: impl Future<Output = ()>,
+) {
+    let (stop, stopped) = watch::channel(false);
+    let server = Arc::new(Server {
+        acceptor: TlsAcceptor::from(tls),
+        router,
+        per_client: Mutex::new(HashMap::new()),
+        stopped,
+        config,
+    });
+    let connections_max = Arc::new(Semaphore::new(server.config.connections_max));
+    let mut connections = JoinSet::new();
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            Some(_) = connections.join_next() => {}
+            accepted = accept(&listener, &connections_max) => {
+                if let Some((stream, client, permit)) = accepted
+                    && let Some(slot) = ClientSlot::take(&server, client)
+                {
+                    connections.spawn(server.clone().connection(stream, client, (slot, permit)));
+                }
+            }
+        }
+    }
+    drop(listener);
+    stop.send_replace(true);
+    let all_done = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(server.config.grace, all_done).await.is_err() {
+        tracing::warn!(open = connections.len(), "connections cut off at the end of the grace period");
+        connections.shutdown().await;
+    }
+}
+
+/// Waits for room, then for a connection.
+async fn accept(
+    listener: &TcpListener,
+    connections_max: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let permit = connections_max.clone().acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, client)) => Some((stream, client, permit)),
+        Err(error) => {
+            tracing::warn!(%error, "accepting a connection failed");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+struct Server {
+    acceptor: TlsAcceptor,
+    router: Router,
+    per_client: Mutex<HashMap<IpAddr, usize>>,
+    stopped: watch::Receiver<bool>,
+    config: ServerConfig,
+}
+
+/// One of the connections that a client may have.
+struct ClientSlot {
+    server: Arc<Server>,
+    client: IpAddr,
+}
+
+impl ClientSlot {
+    fn take(server: &Arc<Server>, address: SocketAddr) -> Option<Self> {
+        let client = client_of(address.ip());
+        let mut per_client = server.per_client.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = per_client.entry(client).or_default();
+        if *count >= server.config.connections_per_client_max {
+            return None;
+        }
+        *count += 1;
+        Some(Self { server: server.clone(), client })
+    }
+}
+
+impl Drop for ClientSlot {
+    fn drop(&mut self) {
+        let mut per_client = self.server.per_client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = per_client.get_mut(&self.client) {
+            *count -= 1;
+            if *count == 0 {
+                per_client.remove(&self.client);
+            }
+        }
+    }
+}
+
+impl Server {
+    /// One connection from its handshake to its end; gives its slot back then.
+    async fn connection<S>(self: Arc<Self>, stream: TcpStream, client: SocketAddr, slot: S) {
+        if let Err(error) = self.speak(stream, client).await {
+            tracing::debug!(%client, error = &*error, "connection ended");
+        }
+        drop(slot);
+    }
+
+    async fn speak(
+        &self,
+        stream: TcpStream,
+        client: SocketAddr,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        stream.set_nodelay(true)?;
+        // Covers unacknowledged bytes and a receive window that stays shut.
+        SockRef::from(&stream).set_tcp_user_timeout(Some(self.config.unread_timeout))?;
+        let handshake = self.acceptor.accept(stream);
+        let stream = tokio::time::timeout(self.config.handshake_timeout, handshake).await??;
+        if stream.get_ref().1.protocol_version() != Some(rustls::ProtocolVersion::TLSv1_3) {
+            return Err("a TLS version below 1.3".into());
+        }
+        let service = service_fn(|mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(client));
+            self.router.clone().oneshot(request)
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.config.header_timeout)
+            .max_buf_size(BUFFER_BYTES)
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        let mut stopped = self.stopped.clone();
+        tokio::select! {
+            ended = connection.as_mut() => return Ok(ended?),
+            _ = stopped.wait_for(|stopped| *stopped) => connection.as_mut().graceful_shutdown(),
+        }
+        Ok(connection.await?)
+    }
+}

@@ -1,0 +1,190 @@
+//! One table from every code to its HTTP status, its words and what to do next.
+
+use axum::http::StatusCode;
+
+/// What is told of a code besides the facts of the case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProblemKind {
+    /// The stable code.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The kind of problem in words.
+    pub title: &'static str,
+    /// What to do next.
+    pub hint: Option<&'static str>,
+}
+
+/// The row of `code`; a code without one is told as an unprocessable request.
+pub fn problem_kind(code: &str) -> ProblemKind {
+    let row = PROBLEM_KINDS.iter().find(|kind| kind.code == code);
+    row.copied().unwrap_or(ProblemKind {
+        code: "refused",
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        title: "The request is refused",
+        hint: None,
+    })
+}
+
+const fn row(code: &'static str, status: StatusCode, title: &'static str) -> ProblemKind {
+    ProblemKind { code, status, title, hint: None }
+}
+
+impl ProblemKind {
+    const fn hint(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+}
+
+const BAD_REQUEST: StatusCode = StatusCode::BAD_REQUEST;
+const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
+const NOT_FOUND: StatusCode = StatusCode::NOT_FOUND;
+const CONFLICT: StatusCode = StatusCode::CONFLICT;
+const UNPROCESSABLE: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
+const TOO_MANY: StatusCode = StatusCode::TOO_MANY_REQUESTS;
+
+/// Every code that a face can answer with: its own, and those of every refusal.
+pub const PROBLEM_KINDS: &[ProblemKind] = &[
+    // Requests to the face itself.
+    row("malformed-request", BAD_REQUEST, "The request cannot be read"),
+    row("malformed-query", BAD_REQUEST, "The query cannot be read")
+        .hint("GET /openapi.json describes every parameter"),
+    row("malformed-identifier", BAD_REQUEST, "Not an identifier")
+        .hint("identifiers are 64 hexadecimal digits, colons are allowed: openssl x509 -in cert.pem -noout -fingerprint -sha256"),
+    row("malformed-json", BAD_REQUEST, "The JSON body cannot be read")
+        .hint("GET /openapi.json describes every body"),
+    row("malformed-pem", BAD_REQUEST, "No certificate in the body")
+        .hint("send PEM as it is, with its line ends: curl --data-binary @chain.pem"),
+    row("malformed-certificate", BAD_REQUEST, "A certificate cannot be read")
+        .hint("send X.509 certificates as PEM, or one as DER"),
+    row("chain-incomplete", UNPROCESSABLE, "The chain does not reach a trusted CA")
+        .hint("send the intermediate certificates behind the certificate; GET /v1/ledger says how many CAs are trusted"),
+    row("too-many-certificates", UNPROCESSABLE, "Too many certificates in one request"),
+    row("no-such-path", NOT_FOUND, "Nothing is here")
+        .hint("GET / lists what there is"),
+    row("no-such-transaction", NOT_FOUND, "The transaction is unknown here")
+        .hint("it may be on its way: ask again with ?wait=recorded"),
+    row("no-such-block", NOT_FOUND, "There is no such block yet")
+        .hint("GET /v1/blocks/latest"),
+    row("no-finality", NOT_FOUND, "This block has no signatures of its own")
+        .hint("a later block makes it final: GET /v1/headers?from=<height>"),
+    row("certificate-not-held", NOT_FOUND, "This node does not hold the certificate")
+        .hint("a ledger of identifiers holds no certificates; the status is at /v1/certificates/<id>"),
+    row("body-not-held", NOT_FOUND, "This node no longer holds the body")
+        .hint("ask a full node, or a backup node"),
+    row("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "This path knows another method")
+        .hint("the Allow header of this answer says which"),
+    row("events-gone", StatusCode::GONE, "Those events are no longer kept")
+        .hint("begin again without Last-Event-ID, and read the state"),
+    row("body-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+    row("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body's media type is not known here")
+        .hint("GET /openapi.json says which types each path takes"),
+    row("body-too-slow", StatusCode::REQUEST_TIMEOUT, "The body took too long to arrive"),
+    row("rate-limited", TOO_MANY, "Too many requests from this client")
+        .hint("wait for the seconds that Retry-After says"),
+    row("overloaded", TOO_MANY, "The node has too much to do")
+        .hint("wait for the seconds that Retry-After says, or ask another node"),
+    row("internal", StatusCode::INTERNAL_SERVER_ERROR, "The node failed")
+        .hint("the node's log says why; another node may answer"),
+    row("no-gateway", StatusCode::NOT_IMPLEMENTED, "This node does not sign for others")
+        .hint("sign the transaction yourself: tabellion cert publish"),
+    row("no-index", StatusCode::NOT_IMPLEMENTED, "This node keeps no query index")
+        .hint("ask a node that does"),
+    row("stopping", StatusCode::SERVICE_UNAVAILABLE, "The node is stopping")
+        .hint("ask another node"),
+    row("not-ready", StatusCode::SERVICE_UNAVAILABLE, "The node is not ready")
+        .hint("it catches up; try again soon"),
+    row("timed-out", StatusCode::GATEWAY_TIMEOUT, "The node took too long"),
+    // Refusals of transactions.
+    row("malformed-transaction", BAD_REQUEST, "The transaction cannot be read")
+        .hint("docs/format.md describes every byte; only one encoding is accepted"),
+    row("foreign-ledger", UNPROCESSABLE, "Made for another ledger")
+        .hint("GET /v1/ledger says which ledger this is"),
+    row("lane-not-served", UNPROCESSABLE, "No service takes this transaction"),
+    row("signature-refused", FORBIDDEN, "The signature does not hold"),
+    row("transaction-expired", UNPROCESSABLE, "The transaction's time is over")
+        .hint("sign it again, and look at the clock"),
+    row("lifetime-too-long", UNPROCESSABLE, "The transaction would live too long")
+        .hint("sign it with an earlier end"),
+    row("replayed", CONFLICT, "The transaction is recorded already")
+        .hint("GET /v1/transactions/<id> says where"),
+    // Refusals by the consortium's rules.
+    row("unknown-submitter", FORBIDDEN, "No member signs with this key")
+        .hint("a member's key is part of the genesis document"),
+    row("algorithm-not-accepted", UNPROCESSABLE, "The signature algorithm is not accepted"),
+    row("missing-role", FORBIDDEN, "The member has no role that allows this"),
+    // Refusals of a whole request to the certificate lane.
+    row("malformed-action", BAD_REQUEST, "The action cannot be read"),
+    row("empty-request", UNPROCESSABLE, "The request names no certificate"),
+    row("unused-attachment", UNPROCESSABLE, "An attachment belongs to no entry"),
+    row("attachment-twice", UNPROCESSABLE, "An attachment is there twice"),
+    row("refused-entries", UNPROCESSABLE, "Entries are refused"),
+    // Refusals of one certificate's entry.
+    row("not-attached", UNPROCESSABLE, "A certificate is named but not attached"),
+    row("status-not-normal", UNPROCESSABLE, "The first status is normal"),
+    row("key-differs", UNPROCESSABLE, "The request names another key than the certificate's"),
+    row("validity-differs", UNPROCESSABLE, "The request names another validity than the certificate's"),
+    row("no-validity", UNPROCESSABLE, "Nothing is left of the validity"),
+    row("validity-over", UNPROCESSABLE, "The validity is over"),
+    row("too-far-ahead", UNPROCESSABLE, "The validity starts too far ahead"),
+    row("untrusted-root", UNPROCESSABLE, "The root is not a trusted CA of this ledger"),
+    row("already-recorded", CONFLICT, "The certificate is recorded already")
+        .hint("GET /v1/certificates/<id>"),
+    row("already-scheduled", CONFLICT, "The publication is scheduled already")
+        .hint("GET /v1/certificates/<id>"),
+    row("too-many-for-key", UNPROCESSABLE, "The key has too many certificates"),
+    row("schedule-full", UNPROCESSABLE, "Too many publications start within that hour")
+        .hint("ask for another start"),
+    // Refusals of a certificate or its chain.
+    row("too-large", UNPROCESSABLE, "A certificate is too large"),
+    row("too-many-intermediates", UNPROCESSABLE, "Too many intermediate certificates"),
+    row("too-many-names", UNPROCESSABLE, "Too many alternative names"),
+    row("truncated", UNPROCESSABLE, "A certificate is cut off"),
+    row("trailing-bytes", UNPROCESSABLE, "Bytes follow a certificate"),
+    row("malformed", UNPROCESSABLE, "Not a DER certificate"),
+    row("version-not-three", UNPROCESSABLE, "Extensions ask for version 3"),
+    row("serial-not-positive", UNPROCESSABLE, "The serial number is not positive"),
+    row("serial-too-long", UNPROCESSABLE, "The serial number is too long"),
+    row("signature-algorithms-differ", UNPROCESSABLE, "Two signature algorithms are named"),
+    row("validity-reversed", UNPROCESSABLE, "The validity ends before it starts"),
+    row("duplicate-extension", UNPROCESSABLE, "An extension stands twice"),
+    row("undecodable-extension", UNPROCESSABLE, "An extension cannot be read"),
+    row("unknown-critical-extension", UNPROCESSABLE, "A critical extension is not known"),
+    row("empty-extension", UNPROCESSABLE, "An extension is empty"),
+    row("authority-key-id-missing", UNPROCESSABLE, "The authority key identifier is missing"),
+    row("authority-key-id-critical", UNPROCESSABLE, "The authority key identifier is critical"),
+    row("subject-key-id-missing", UNPROCESSABLE, "The subject key identifier is missing"),
+    row("empty-issuer", UNPROCESSABLE, "The issuer is empty"),
+    row("empty-subject", UNPROCESSABLE, "The subject of a CA is empty"),
+    row("no-name", UNPROCESSABLE, "The certificate names nobody"),
+    row("alternative-name-not-critical", UNPROCESSABLE, "The alternative names are not critical"),
+    row("basic-constraints-missing", UNPROCESSABLE, "The basic constraints are missing"),
+    row("basic-constraints-not-critical", UNPROCESSABLE, "The basic constraints are not critical"),
+    row("not-ca", UNPROCESSABLE, "An issuer is not a CA"),
+    row("cert-sign-without-ca", UNPROCESSABLE, "The key usage is a CA's, the certificate is not"),
+    row("name-constraints-outside-ca", UNPROCESSABLE, "Name constraints outside of a CA"),
+    row("name-constraints-not-critical", UNPROCESSABLE, "The name constraints are not critical"),
+    row("policy-constraints-not-critical", UNPROCESSABLE, "The policy constraints are not critical"),
+    row("dns-name-syntax", UNPROCESSABLE, "Not a DNS name"),
+    row("key-not-accepted", UNPROCESSABLE, "The kind of key is not accepted"),
+    row("rsa-key-size", UNPROCESSABLE, "The RSA key's size is not accepted"),
+    row("key-malformed", UNPROCESSABLE, "The key cannot be read"),
+    row("signature-algorithm-not-accepted", UNPROCESSABLE, "The signature algorithm is not accepted"),
+    row("unknown-root", UNPROCESSABLE, "The root is not a trusted CA of this ledger"),
+    row("not-in-order", UNPROCESSABLE, "The chain is not in order"),
+    row("path-too-long", UNPROCESSABLE, "The path is longer than a CA allows"),
+    row("name-constraint", UNPROCESSABLE, "A name that a CA above forbids"),
+    row("wildcard-covers-excluded", UNPROCESSABLE, "A wildcard covers names that a CA above forbids"),
+    row("no-valid-policy", UNPROCESSABLE, "No acceptable certificate policy"),
+    row("policy-mapping", UNPROCESSABLE, "anyPolicy is mapped"),
+    row("key-usage", UNPROCESSABLE, "The key usage does not allow signing certificates"),
+    row("extended-key-usage", UNPROCESSABLE, "The extended key usages have nothing in common"),
+    row("budget-exceeded", UNPROCESSABLE, "The path costs too much to evaluate"),
+    row("not-evaluable", UNPROCESSABLE, "The path cannot be evaluated"),
+    row("signature-does-not-fit-key", UNPROCESSABLE, "The signature is of another kind than the key"),
+    row("signature-wrong", UNPROCESSABLE, "A signature in the chain is wrong"),
+    row("name-not-permitted", UNPROCESSABLE, "The subject is not on the list of names"),
+    row("never-valid", UNPROCESSABLE, "The chain is never valid as a whole"),
+    row("not-yet-valid", UNPROCESSABLE, "Not valid yet"),
+    row("expired", UNPROCESSABLE, "Expired"),
+];
