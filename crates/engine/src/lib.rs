@@ -56,6 +56,7 @@ mod proof;
 mod ranges;
 mod runtime;
 mod scheme;
+pub mod sim;
 mod status;
 mod store;
 mod tls;
@@ -74,9 +75,3 @@ pub use status::{EngineStatus, StatusView};
 pub use store::{BlockKey, BlockStore, StoreError};
 pub use tls::{CredentialError, Credentials};
 pub use waker::Waker;
-
-/// The node without a machine under it, for simulation.
-pub mod sim {
-    pub use crate::node::{Ends, Wire, Wires, message_bytes_max, run};
-    pub use crate::runtime::Runtime;
-}

@@ -1,21 +1,13 @@
 //! Agreement, faults and catching up in the simulated network.
 
-use std::time::Duration;
-
-use commonware_runtime::{Runner as _, deterministic};
+use tabellion_engine::EngineError;
 
 use crate::machine::{self, Mischief};
-use crate::world::{Plan, World, committee};
-
-fn runner(seed: u64) -> deterministic::Runner {
-    let config = deterministic::Config::new().with_seed(seed).with_timeout(Some(Duration::from_secs(600)));
-    deterministic::Runner::new(config)
-}
+use crate::world::{Plan, committee, simulate};
 
 #[test]
 fn four_validators_agree_on_every_job() {
-    runner(1).start(|context| async move {
-        let mut world = World::new(context, Plan::new(4)).await;
+    simulate(1, Plan::new(4), |mut world| async move {
         world.start_all().await;
         for job in 1..=50 {
             world.node(job as usize % 4).machine.submit(job);
@@ -28,8 +20,7 @@ fn four_validators_agree_on_every_job() {
 
 #[test]
 fn the_ledger_accepts_the_engines_proofs_and_refuses_altered_ones() {
-    runner(2).start(|context| async move {
-        let mut world = World::new(context, Plan::new(4)).await;
+    simulate(2, Plan::new(4), |mut world| async move {
         world.start_all().await;
         for job in 1..=10 {
             world.node(0).machine.submit(job);
@@ -59,8 +50,7 @@ fn the_ledger_accepts_the_engines_proofs_and_refuses_altered_ones() {
 
 #[test]
 fn half_a_network_stops_and_goes_on_within_five_seconds_of_healing() {
-    runner(3).start(|context| async move {
-        let mut world = World::new(context, Plan::new(4)).await;
+    simulate(3, Plan::new(4), |mut world| async move {
         world.start_all().await;
         world.node(0).machine.submit(1);
         world.done(&[0, 1, 2, 3], 1, 5_000).await;
@@ -83,8 +73,7 @@ fn half_a_network_stops_and_goes_on_within_five_seconds_of_healing() {
 
 #[test]
 fn one_dead_validator_costs_a_hiccup_and_then_nothing() {
-    runner(4).start(|context| async move {
-        let mut world = World::new(context, Plan::new(4)).await;
+    simulate(4, Plan::new(4), |mut world| async move {
         world.start_all().await;
         world.node(0).machine.submit(1);
         world.done(&[0, 1, 2, 3], 1, 5_000).await;
@@ -107,8 +96,7 @@ fn one_dead_validator_costs_a_hiccup_and_then_nothing() {
 
 #[test]
 fn a_crashed_validator_comes_back_and_catches_up() {
-    runner(5).start(|context| async move {
-        let mut world = World::new(context, Plan::new(4)).await;
+    simulate(5, Plan::new(4), |mut world| async move {
         world.start_all().await;
         for job in 1..=5 {
             world.node(0).machine.submit(job);
@@ -127,9 +115,24 @@ fn a_crashed_validator_comes_back_and_catches_up() {
 }
 
 #[test]
+fn a_stopped_validator_ends_without_error_and_starts_again() {
+    simulate(14, Plan::new(4), |mut world| async move {
+        world.start_all().await;
+        world.node(0).machine.submit(1);
+        world.done(&[0, 1, 2, 3], 1, 5_000).await;
+        world.stop(1).await.unwrap();
+        world.node(0).machine.submit(2);
+        world.done(&[0, 2, 3], 2, 5_000).await;
+        world.start(1).await;
+        world.node(1).machine.submit(3);
+        world.done(&[0, 1, 2, 3], 3, 5_000).await;
+        world.agree();
+    });
+}
+
+#[test]
 fn all_validators_crash_at_once_and_lose_nothing_committed() {
-    runner(6).start(|context| async move {
-        let mut world = World::new(context, Plan::new(4)).await;
+    simulate(6, Plan::new(4), |mut world| async move {
         world.start_all().await;
         for job in 1..=10 {
             world.node(0).machine.submit(job);
@@ -151,8 +154,7 @@ fn all_validators_crash_at_once_and_lose_nothing_committed() {
 
 #[test]
 fn a_late_joiner_catches_up() {
-    runner(7).start(|context| async move {
-        let mut world = World::new(context, Plan::new(4)).await;
+    simulate(7, Plan::new(4), |mut world| async move {
         for index in 0..3 {
             world.start(index).await;
         }
@@ -172,15 +174,14 @@ fn a_late_joiner_catches_up() {
 
 #[test]
 fn a_follower_follows_without_a_vote() {
-    runner(8).start(|context| async move {
-        let plan = Plan { nodes: 5, ..Plan::new(4) };
-        let mut world = World::new(context, plan).await;
+    let plan = Plan { nodes: 5, ..Plan::new(4) };
+    simulate(8, plan, |mut world| async move {
         world.start_all().await;
         for job in 1..=20 {
             world.node(0).machine.submit(job);
             world.done(&[0, 1, 2, 3, 4], job, 5_000).await;
         }
-        assert!(!world.node(4).controls.status.view().validator);
+        assert!(!world.node(4).status().view().validator);
         // What a follower hears reaches the validators.
         world.node(4).machine.submit(21);
         world.done(&[0, 1, 2, 3, 4], 21, 5_000).await;
@@ -190,26 +191,24 @@ fn a_follower_follows_without_a_vote() {
 
 #[test]
 fn a_proposer_of_refused_blocks_is_voted_down() {
-    runner(9).start(|context| async move {
-        let mut plan = Plan::new(4);
-        plan.mischief.insert(1, Mischief::RefusedJobs);
-        let mut world = World::new(context, plan).await;
+    let mut plan = Plan::new(4);
+    plan.mischief.insert(1, Mischief::RefusedJobs);
+    simulate(9, plan, |mut world| async move {
         world.start_all().await;
         for job in 1..=20 {
             world.node(0).machine.submit(job);
             world.done(&[0, 2, 3], job, 10_000).await;
         }
         assert!(world.node(0).machine.refused() > 0);
-        assert!(world.node(0).controls.status.view().voted_down > 0);
+        assert!(world.node(0).status().view().voted_down > 0);
         world.agree();
     });
 }
 
 #[test]
 fn an_idle_network_makes_heartbeats_only() {
-    runner(10).start(|context| async move {
-        let plan = Plan { heartbeat_ms: 10_000, ..Plan::new(4) };
-        let mut world = World::new(context, plan).await;
+    let plan = Plan { heartbeat_ms: 10_000, ..Plan::new(4) };
+    simulate(10, plan, |mut world| async move {
         world.start_all().await;
         world.sleep(100_000).await;
         let height = world.node(0).machine.height();
@@ -220,8 +219,7 @@ fn an_idle_network_makes_heartbeats_only() {
 
 #[test]
 fn a_failing_store_ends_the_node_with_its_error() {
-    runner(11).start(|context| async move {
-        let mut world = World::new(context, Plan::new(4)).await;
+    simulate(11, Plan::new(4), |mut world| async move {
         world.start_all().await;
         world.node(0).machine.submit(1);
         world.done(&[0, 1, 2, 3], 1, 5_000).await;
@@ -229,24 +227,95 @@ fn a_failing_store_ends_the_node_with_its_error() {
         world.node(0).machine.submit(2);
         world.done(&[0, 1, 3], 2, 5_000).await;
         let ended = world.ended(2).await;
-        assert!(matches!(ended, Err(tabellion_engine::EngineError::Store(_))), "{ended:?}");
+        assert!(matches!(ended, Err(EngineError::Store(_))), "{ended:?}");
     });
 }
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
     let run = |seed| {
-        runner(seed).start(|context| async move {
-            let auditor = commonware_runtime::deterministic::Context::auditor(&context);
-            let mut world = World::new(context, Plan::new(4)).await;
+        simulate(seed, Plan::new(4), |mut world| async move {
             world.start_all().await;
             for job in 1..=10 {
                 world.node(0).machine.submit(job);
                 world.done(&[0, 1, 2, 3], job, 5_000).await;
             }
-            (auditor.state(), world.node(0).machine.chain())
+            (world.audit(), world.node(0).machine.chain())
         })
     };
     assert_eq!(run(12), run(12));
     assert_ne!(run(12).0, run(13).0);
+}
+
+#[test]
+fn links_that_lose_a_tenth_of_all_messages_delay_but_do_not_stop() {
+    simulate(15, Plan::new(4), |mut world| async move {
+        world.start_all().await;
+        world.link_with(&[0, 1, 2, 3], 0.9).await;
+        for job in 1..=30 {
+            world.node(job as usize % 4).machine.submit(job);
+            world.done(&[0, 1, 2, 3], job, 60_000).await;
+        }
+        world.agree();
+    });
+}
+
+/// A stream of numbers from a seed (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) % sides as u64).unwrap()
+    }
+}
+
+/// Cuts, heals, crashes and starts by the dice, with work all the time; then all is well again.
+fn turmoil(seed: u64, nodes: usize) {
+    simulate(seed, Plan::new(nodes), |mut world| async move {
+        let all: Vec<_> = (0..nodes).collect();
+        let mut dice = Dice(seed);
+        world.start_all().await;
+        let mut job = 0;
+        for _ in 0..40 {
+            let node = dice.roll(nodes);
+            match dice.roll(5) {
+                0 if world.runs(node) => world.crash(node).await,
+                1 => {
+                    let (left, right) = all.split_at(1 + dice.roll(nodes - 1));
+                    world.cut(left, right).await;
+                }
+                2 => world.link_with(&all, 0.8).await,
+                3 => world.link(&all).await,
+                _ if !world.runs(node) => world.start(node).await,
+                _ => {}
+            }
+            for index in all.iter().filter(|index| world.runs(**index)) {
+                job += 1;
+                world.node(*index).machine.submit(job);
+            }
+            world.sleep(dice.roll(3_000) as u64).await;
+            world.agree();
+        }
+        world.link(&all).await;
+        for index in &all {
+            if !world.runs(*index) {
+                world.start(*index).await;
+            }
+        }
+        world.node(0).machine.submit(1_000_000);
+        world.done(&all, 1_000_000, 30_000).await;
+        world.agree();
+    });
+}
+
+#[test]
+fn turmoil_makes_no_two_chains_and_ends_when_it_ends() {
+    for seed in 100..106 {
+        for nodes in [4, 7] {
+            turmoil(seed, nodes);
+        }
+    }
 }

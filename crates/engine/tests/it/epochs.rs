@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use commonware_runtime::{Runner as _, deterministic};
-
 use crate::machine::{Committees, ledger, roster};
-use crate::world::{Plan, World, committee};
+use crate::world::{Plan, World, committee, simulate_committees};
 
 const NODES: usize = 6;
 const EPOCH_BLOCKS: u64 = 10;
@@ -18,9 +16,9 @@ fn rotating() -> Committees {
     })
 }
 
-async fn world(context: deterministic::Context) -> World {
+fn simulate<T, F: Future<Output = T>>(seed: u64, scenario: impl FnOnce(World) -> F) -> T {
     let plan = Plan { nodes: NODES, heartbeat_ms: 500, epoch_blocks: EPOCH_BLOCKS, ..Plan::new(4) };
-    World::with_committees(context, plan, rotating()).await
+    simulate_committees(seed, plan, rotating(), scenario)
 }
 
 async fn reach(world: &World, indices: &[usize], height: u64) {
@@ -33,14 +31,9 @@ async fn reach(world: &World, indices: &[usize], height: u64) {
     panic!("height {height} was not reached");
 }
 
-fn runner(seed: u64) -> deterministic::Runner {
-    deterministic::Runner::new(deterministic::Config::new().with_seed(seed))
-}
-
 #[test]
 fn a_committee_that_changes_every_epoch_keeps_one_chain() {
-    runner(20).start(|context| async move {
-        let mut world = world(context).await;
+    simulate(20, |mut world| async move {
         world.start_all().await;
         let all: Vec<_> = (0..NODES).collect();
         for job in 1..=60 {
@@ -48,7 +41,7 @@ fn a_committee_that_changes_every_epoch_keeps_one_chain() {
             world.done(&all, job, 10_000).await;
         }
         world.agree();
-        let view = world.node(0).controls.status.view();
+        let view = world.node(0).status().view();
         assert!(view.epoch >= 6, "{view:?}");
         for (height, proof) in world.node(0).machine.proofs() {
             let Some(proof) = proof else { continue };
@@ -61,8 +54,7 @@ fn a_committee_that_changes_every_epoch_keeps_one_chain() {
 
 #[test]
 fn a_node_that_was_away_for_several_epochs_catches_up() {
-    runner(21).start(|context| async move {
-        let mut world = world(context).await;
+    simulate(21, |mut world| async move {
         world.start_all().await;
         reach(&world, &[0, 1, 2, 3, 4, 5], 5).await;
         // Node 5 joins the committee in epoch 2; the three others of that committee are a quorum without it.
@@ -76,8 +68,7 @@ fn a_node_that_was_away_for_several_epochs_catches_up() {
 
 #[test]
 fn a_restart_of_all_nodes_at_an_epochs_end_goes_on() {
-    runner(22).start(|context| async move {
-        let mut world = world(context).await;
+    simulate(22, |mut world| async move {
         world.start_all().await;
         let all: Vec<_> = (0..NODES).collect();
         reach(&world, &all, EPOCH_BLOCKS - 1).await;

@@ -1,5 +1,6 @@
 //! The engine's adapter in a simulated network, and over TLS on loopback.
 #![recursion_limit = "256"]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod agreement;
 mod epochs;

@@ -41,7 +41,7 @@ impl Shelf {
     }
 }
 
-fn find<'a, T>(rows: &'a BTreeMap<u64, (HeaderHash, T)>, key: BlockKey) -> Option<&'a (HeaderHash, T)> {
+fn find<T>(rows: &BTreeMap<u64, (HeaderHash, T)>, key: BlockKey) -> Option<&(HeaderHash, T)> {
     match key {
         BlockKey::Height(height) => rows.get(&height.0),
         BlockKey::Hash(hash) => rows.values().find(|(at, _)| *at == hash),

@@ -4,14 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use commonware_cryptography::ed25519::PublicKey;
-use commonware_p2p::simulated::{Config, Link, Network, Oracle};
-use commonware_runtime::deterministic::Context;
-use commonware_runtime::{Clock, Handle, Spawner, Supervisor};
-use commonware_utils::channel::oneshot;
-use commonware_utils::{NZUsize, probability};
-use tabellion_engine::sim::{Ends, Wire, Wires, message_bytes_max, run};
-use tabellion_engine::{Committee, Controls, EngineError, NodeConfig, NodeKey, Peer, PeerAddress, node_key};
+use tabellion_engine::sim::{Link, SimulatedNode, Simulation, World as Simulated};
+use tabellion_engine::{Committee, EngineError, EngineStatus, NodeConfig, Peer, PeerAddress, node_key};
 
 use crate::machine::{Committees, Machine, Mischief, ledger};
 use crate::shelf::Shelf;
@@ -49,30 +43,47 @@ impl Plan {
 /// A running node.
 pub struct Node {
     pub machine: Arc<Machine>,
-    pub controls: Controls,
-    task: Handle<Result<(), EngineError>>,
-    stop: Option<oneshot::Sender<()>>,
+    engine: SimulatedNode,
+}
+
+impl Node {
+    pub fn status(&self) -> &EngineStatus {
+        &self.engine.controls.status
+    }
 }
 
 /// Nodes, their stores and the links between them.
 pub struct World {
-    pub context: Context,
-    pub plan: Plan,
-    pub oracle: Oracle<PublicKey, Context>,
+    world: Simulated,
+    plan: Plan,
     pub shelves: Vec<Shelf>,
-    pub nodes: Vec<Option<Node>>,
-    starts: usize,
+    nodes: Vec<Option<Node>>,
     committees: Committees,
+}
+
+/// Runs a scenario in a world whose committee never changes.
+pub fn simulate<T, F: Future<Output = T>>(seed: u64, plan: Plan, scenario: impl FnOnce(World) -> F) -> T {
+    let members = committee(0..plan.validators, plan.nodes);
+    simulate_committees(seed, plan, Arc::new(move |_| Some(members.clone())), scenario)
+}
+
+/// Runs a scenario in a world with these committees.
+pub fn simulate_committees<T, F: Future<Output = T>>(
+    seed: u64,
+    plan: Plan,
+    committees: Committees,
+    scenario: impl FnOnce(World) -> F,
+) -> T {
+    Simulation::new(seed).run(|world| {
+        let shelves = (0..plan.nodes).map(|_| Shelf::default()).collect();
+        let nodes = (0..plan.nodes).map(|_| None).collect();
+        scenario(World { world, plan, shelves, nodes, committees })
+    })
 }
 
 /// The seed of a node's key.
 pub fn seed(index: usize) -> [u8; 32] {
     [u8::try_from(index + 1).unwrap(); 32]
-}
-
-fn engine_key(index: usize) -> PublicKey {
-    let key: NodeKey = node_key(&seed(index));
-    PublicKey::try_from(key.0).unwrap()
 }
 
 /// The committee of some nodes, and the others as followers.
@@ -83,7 +94,7 @@ pub fn committee(validators: impl IntoIterator<Item = usize>, nodes: usize) -> C
     Committee { validators: validators.into_iter().map(peer).collect(), followers }
 }
 
-pub fn node_config(index: usize, plan: &Plan) -> NodeConfig {
+fn node_config(index: usize, plan: &Plan) -> NodeConfig {
     let mut config = NodeConfig::new(seed(index), ledger());
     config.journal_prefix = format!("node-{index}-");
     config.epoch_blocks = plan.epoch_blocks.try_into().unwrap();
@@ -91,36 +102,17 @@ pub fn node_config(index: usize, plan: &Plan) -> NodeConfig {
 }
 
 impl World {
-    /// A world whose committee never changes.
-    pub async fn new(context: Context, plan: Plan) -> Self {
-        let members = committee(0..plan.validators, plan.nodes);
-        Self::with_committees(context, plan, Arc::new(move |_| Some(members.clone()))).await
-    }
-
-    pub async fn with_committees(context: Context, plan: Plan, committees: Committees) -> Self {
-        let config = Config {
-            max_size: message_bytes_max(&node_config(0, &plan)),
-            max_peers_per_set: NZUsize!(64),
-            disconnect_on_block: true,
-            tracked_peer_sets: NZUsize!(4),
-        };
-        let (network, oracle) = Network::new(context.child("network"), config);
-        network.start();
-        let shelves = (0..plan.nodes).map(|_| Shelf::default()).collect();
-        let nodes = (0..plan.nodes).map(|_| None).collect();
-        Self { context, plan, oracle, shelves, nodes, starts: 0, committees }
-    }
-
-    /// Links every two nodes of a group, both ways.
+    /// Links every two nodes of a group.
     pub async fn link(&self, group: &[usize]) {
-        for a in group {
-            for b in group {
-                if a != b {
-                    let jitter = Duration::from_millis(2);
-                    let link = Link { latency: LATENCY, jitter, success_rate: probability!(1.0) };
-                    let _ = self.oracle.remove_link(engine_key(*a), engine_key(*b)).await;
-                    self.oracle.add_link(engine_key(*a), engine_key(*b), link).await.unwrap();
-                }
+        self.link_with(group, 1.0).await;
+    }
+
+    /// Links every two nodes of a group over links that deliver this share of messages.
+    pub async fn link_with(&self, group: &[usize], delivered: f64) {
+        let link = Link { latency: LATENCY, jitter: Duration::from_millis(2), delivered };
+        for (place, a) in group.iter().enumerate() {
+            for b in &group[place + 1..] {
+                self.world.link(node_key(&seed(*a)), node_key(&seed(*b)), link).await;
             }
         }
     }
@@ -129,8 +121,7 @@ impl World {
     pub async fn cut(&self, left: &[usize], right: &[usize]) {
         for a in left {
             for b in right {
-                let _ = self.oracle.remove_link(engine_key(*a), engine_key(*b)).await;
-                let _ = self.oracle.remove_link(engine_key(*b), engine_key(*a)).await;
+                self.world.cut(node_key(&seed(*a)), node_key(&seed(*b))).await;
             }
         }
     }
@@ -152,43 +143,37 @@ impl World {
         let machine =
             Machine::new(self.committees.clone(), epoch_blocks, heartbeat_ms, mischief, shelf.clone());
         let config = node_config(index, &self.plan);
-        let (controls, ends) = Ends::new(&config);
-        machine.connect(controls.clone());
-        let control = self.oracle.control(engine_key(index));
-        let mut wires = Vec::new();
-        for wire in Wire::ALL {
-            wires.push(control.register(wire.number(), wire.quota()).await.unwrap());
-        }
-        let [votes, certificates, requests, backfill, blocks, pool] = wires.try_into().ok().unwrap();
-        let wires = Wires { votes, certificates, requests, backfill, blocks, pool };
-        let (stop, stopped) = oneshot::channel();
-        self.starts += 1;
-        let context = self.context.child("node").with_attribute("start", self.starts);
-        let (application, peers) = (machine.clone(), self.oracle.socket_manager());
-        let task = context.spawn(move |context| async move {
-            run(context, config, application, Arc::new(shelf), ends, (wires, peers, control), stopped).await
-        });
-        self.nodes[index] = Some(Node { machine, controls, task, stop: Some(stop) });
+        let connected = machine.clone();
+        let connect = move |controls| {
+            connected.connect(controls);
+            connected
+        };
+        let engine = self.world.start(config, connect, Arc::new(shelf)).await;
+        self.nodes[index] = Some(Node { machine, engine });
     }
 
     /// Kills a node; what it had not synced is lost.
     pub async fn crash(&mut self, index: usize) {
-        let node = self.nodes[index].take().unwrap();
-        node.task.abort();
-        let _ = node.task.await;
+        self.nodes[index].take().unwrap().engine.crash().await;
         self.shelves[index].crash();
     }
 
     /// Stops a node in order.
     pub async fn stop(&mut self, index: usize) -> Result<(), EngineError> {
-        let mut node = self.nodes[index].take().unwrap();
-        let _ = node.stop.take().unwrap().send(());
-        node.task.await.unwrap()
+        self.nodes[index].take().unwrap().engine.stop().await
     }
 
     /// Waits for a node to end by itself.
     pub async fn ended(&mut self, index: usize) -> Result<(), EngineError> {
-        self.nodes[index].take().unwrap().task.await.unwrap()
+        self.nodes[index].take().unwrap().engine.ended().await
+    }
+
+    pub fn runs(&self, index: usize) -> bool {
+        self.nodes[index].is_some()
+    }
+
+    pub fn audit(&self) -> String {
+        self.world.audit()
     }
 
     pub fn node(&self, index: usize) -> &Node {
@@ -200,14 +185,14 @@ impl World {
     }
 
     pub async fn sleep(&self, ms: u64) {
-        self.context.sleep(Duration::from_millis(ms)).await;
+        self.world.sleep(ms).await;
     }
 
     /// Waits until these nodes have done a job; the time that took in milliseconds.
     pub async fn done(&self, indices: &[usize], job: u64, patience_ms: u64) -> u64 {
-        let start = self.context.current();
+        let start = self.world.now();
         loop {
-            let waited = self.context.current().duration_since(start).unwrap().as_millis() as u64;
+            let waited = self.world.now().0 - start.0;
             if indices.iter().all(|index| self.node(*index).machine.has_done(job)) {
                 return waited;
             }

@@ -1,0 +1,200 @@
+//! A world in one thread: same seed, same run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use commonware_cryptography::ed25519::PublicKey;
+use commonware_p2p::simulated::{self, Network, Oracle};
+use commonware_runtime::deterministic::{Config as RuntimeConfig, Context, Runner};
+use commonware_runtime::{Clock, Handle, Runner as _, Spawner, Supervisor};
+use commonware_utils::channel::oneshot;
+use commonware_utils::{NZUsize, Probability};
+use tabellion_ledger::{LedgerId, TimeMs};
+
+use crate::application::Application;
+use crate::committee::NodeKey;
+use crate::config::NodeConfig;
+use crate::fault::EngineError;
+use crate::node::{Controls, Ends, Wire, Wires, message_bytes_max, run};
+use crate::runtime::{moment, now};
+use crate::scheme::{node_key, public_key};
+use crate::store::BlockStore;
+
+/// Settings of a simulated world.
+#[derive(Clone, Debug)]
+pub struct Simulation {
+    /// Decides everything that is left to chance: order of tasks, delays, losses.
+    pub seed: u64,
+    /// The world's time at its beginning.
+    pub start: TimeMs,
+    /// Simulated time after which the run panics; it hangs.
+    pub patience: Duration,
+    /// Nodes in one committee at most, followers included.
+    pub peers_max: usize,
+    /// Bytes of a message between nodes at most.
+    pub message_bytes_max: u32,
+}
+
+impl Simulation {
+    /// A world of this seed that begins at 2026-01-01, lasts a day at most and has room for 64 nodes of usual limits.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            start: TimeMs(1_767_225_600_000),
+            patience: Duration::from_secs(86_400),
+            peers_max: 64,
+            message_bytes_max: message_bytes_max(&NodeConfig::new([0; 32], LedgerId::default())),
+        }
+    }
+
+    /// Runs a scenario to its end.
+    pub fn run<T, F: Future<Output = T>>(self, scenario: impl FnOnce(World) -> F) -> T {
+        let runtime = RuntimeConfig::new()
+            .with_seed(self.seed)
+            .with_start_time(moment(self.start))
+            .with_timeout(Some(self.patience));
+        Runner::new(runtime).start(|context| async move {
+            let config = simulated::Config {
+                max_size: self.message_bytes_max,
+                max_peers_per_set: NZUsize!(self.peers_max),
+                disconnect_on_block: true,
+                tracked_peer_sets: NZUsize!(4),
+            };
+            let (network, oracle) = Network::new(context.child("network"), config);
+            network.start();
+            scenario(World { context, oracle, starts: AtomicU64::default() }).await
+        })
+    }
+}
+
+/// How a link behaves, in both directions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Link {
+    /// Mean delay.
+    pub latency: Duration,
+    /// Standard deviation of the delay.
+    pub jitter: Duration,
+    /// Share of messages that arrive, from 0 to 1.
+    pub delivered: f64,
+}
+
+/// A simulated world: its clock, its links, its nodes.
+pub struct World {
+    context: Context,
+    oracle: Oracle<PublicKey, Context>,
+    starts: AtomicU64,
+}
+
+impl World {
+    /// The world's time.
+    pub fn now(&self) -> TimeMs {
+        now(&self.context)
+    }
+
+    /// Lets time pass.
+    pub async fn sleep(&self, ms: u64) {
+        self.context.sleep(Duration::from_millis(ms)).await;
+    }
+
+    /// A hash over all that has happened, to compare runs.
+    pub fn audit(&self) -> String {
+        self.context.auditor().state()
+    }
+
+    /// Links two nodes, or changes their link.
+    ///
+    /// Panics when a key is none or `delivered` is no share.
+    pub async fn link(&self, a: NodeKey, b: NodeKey, link: Link) {
+        self.cut(a, b).await;
+        let Link { latency, jitter, delivered } = link;
+        let success_rate = Probability::from_f64(delivered).expect("a share from 0 to 1");
+        for (from, to) in [(a, b), (b, a)] {
+            let link = simulated::Link { latency, jitter, success_rate };
+            self.oracle
+                .add_link(engine_key(from), engine_key(to), link)
+                .await
+                .expect("two nodes and no link yet");
+        }
+    }
+
+    /// Cuts the link between two nodes, if there is one.
+    pub async fn cut(&self, a: NodeKey, b: NodeKey) {
+        for (from, to) in [(a, b), (b, a)] {
+            // There may be no link.
+            let _ = self.oracle.remove_link(engine_key(from), engine_key(to)).await;
+        }
+    }
+
+    /// Starts a node. Give every node a [`NodeConfig::journal_prefix`] of its own, and the same one when it restarts.
+    ///
+    /// `application` receives the node's controls before the node runs.
+    pub async fn start<A: Application>(
+        &self,
+        config: NodeConfig,
+        application: impl FnOnce(Controls) -> Arc<A>,
+        store: Arc<dyn BlockStore>,
+    ) -> SimulatedNode {
+        let (controls, ends) = Ends::new(&config);
+        let application = application(controls.clone());
+        let control = self.oracle.control(engine_key(node_key(&config.seed)));
+        let register = async |wire: Wire| {
+            control.register(wire.number(), wire.quota()).await.expect("the simulated network runs")
+        };
+        let wires = Wires {
+            votes: register(Wire::Votes).await,
+            certificates: register(Wire::Certificates).await,
+            requests: register(Wire::Requests).await,
+            backfill: register(Wire::Backfill).await,
+            blocks: register(Wire::Blocks).await,
+            pool: register(Wire::Pool).await,
+        };
+        let (stop, stopped) = oneshot::channel();
+        // Each start is a place of its own in the metrics.
+        let start = self.starts.fetch_add(1, Relaxed);
+        let context = self.context.child("node").with_attribute("start", start);
+        let network = (wires, self.oracle.socket_manager(), control);
+        let task =
+            context.spawn(move |context| run(context, config, application, store, ends, network, stopped));
+        SimulatedNode { controls, task, stop }
+    }
+}
+
+fn engine_key(key: NodeKey) -> PublicKey {
+    public_key(&key).expect("a node's key")
+}
+
+/// A node in a simulated world.
+pub struct SimulatedNode {
+    /// What other threads would hold of it.
+    pub controls: Controls,
+    task: Handle<Result<(), EngineError>>,
+    stop: oneshot::Sender<()>,
+}
+
+impl SimulatedNode {
+    /// Kills the node in the middle of what it does. What its store had not made durable is the store's to forget.
+    pub async fn crash(self) {
+        self.task.abort();
+        // Resolves when all of the node's tasks are gone, so that its journals can be opened again.
+        let _ = self.task.await;
+    }
+
+    /// Stops the node in order.
+    pub async fn stop(self) -> Result<(), EngineError> {
+        let _ = self.stop.send(());
+        ended(self.task).await
+    }
+
+    /// Waits until the node ends by itself.
+    pub async fn ended(self) -> Result<(), EngineError> {
+        let Self { task, stop, .. } = self;
+        let result = ended(task).await;
+        drop(stop);
+        result
+    }
+}
+
+async fn ended(task: Handle<Result<(), EngineError>>) -> Result<(), EngineError> {
+    task.await.unwrap_or_else(|err| Err(EngineError::Panicked(err.to_string())))
+}
