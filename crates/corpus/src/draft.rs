@@ -167,6 +167,13 @@ impl Draft {
         self.sign_with_outer_algorithm(key, &key.kind().signature_algorithm())
     }
 
+    /// The certificate, signed with `key`, but with this AlgorithmIdentifier in both places.
+    pub fn sign_as(&self, key: &TestKey, algorithm: &[u8]) -> Vec<u8> {
+        let tbs = self.tbs(algorithm);
+        let signature = key.sign(&tbs);
+        assemble(&tbs, algorithm, &signature)
+    }
+
     /// The certificate, signed with `key`, but with another AlgorithmIdentifier outside the signed part.
     pub fn sign_with_outer_algorithm(&self, key: &TestKey, outer: &[u8]) -> Vec<u8> {
         let tbs = self.tbs(&key.kind().signature_algorithm());

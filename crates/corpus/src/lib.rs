@@ -7,11 +7,13 @@
 //! product to say.
 mod draft;
 pub mod extensions;
+mod openssl;
 mod real_chains;
 mod test_ca;
 mod vectors;
 
 pub use draft::{Draft, DraftExtension, KeyKind, TestKey, name, reissue, rsa_public_key, spki};
+pub use openssl::openssl_verdicts;
 pub use real_chains::{RealChain, real_chains, real_roots};
 pub use test_ca::{Issued, TestCa};
 pub use vectors::pkits_certificates;

@@ -17,6 +17,7 @@ const ML_DSA_87: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101
 const RSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 const RSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
 const RSA_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
+const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 const ECDSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const ECDSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
 const ECDSA_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
@@ -70,6 +71,12 @@ pub enum SignatureAlgorithm {
     RsaSha384,
     /// RSA PKCS #1 v1.5 with SHA-512.
     RsaSha512,
+    /// RSA-PSS with SHA-256 in both places and 32 octets of salt.
+    RsaPssSha256,
+    /// RSA-PSS with SHA-384 in both places and 48 octets of salt.
+    RsaPssSha384,
+    /// RSA-PSS with SHA-512 in both places and 64 octets of salt.
+    RsaPssSha512,
     /// ECDSA with SHA-256.
     EcdsaSha256,
     /// ECDSA with SHA-384.
@@ -88,10 +95,13 @@ pub enum SignatureAlgorithm {
 
 impl SignatureAlgorithm {
     /// All algorithms that can be accepted.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::RsaSha256,
         Self::RsaSha384,
         Self::RsaSha512,
+        Self::RsaPssSha256,
+        Self::RsaPssSha384,
+        Self::RsaPssSha512,
         Self::EcdsaSha256,
         Self::EcdsaSha384,
         Self::EcdsaSha512,
@@ -107,6 +117,9 @@ impl SignatureAlgorithm {
             Self::RsaSha256 => "RSA with SHA-256",
             Self::RsaSha384 => "RSA with SHA-384",
             Self::RsaSha512 => "RSA with SHA-512",
+            Self::RsaPssSha256 => "RSA-PSS with SHA-256",
+            Self::RsaPssSha384 => "RSA-PSS with SHA-384",
+            Self::RsaPssSha512 => "RSA-PSS with SHA-512",
             Self::EcdsaSha256 => "ECDSA with SHA-256",
             Self::EcdsaSha384 => "ECDSA with SHA-384",
             Self::EcdsaSha512 => "ECDSA with SHA-512",
@@ -119,7 +132,8 @@ impl SignatureAlgorithm {
 
     /// The algorithm that an identifier names.
     ///
-    /// The parameters must be NULL for RSA (RFC 4055) and absent for all others (RFC 5758, 8410, 9881).
+    /// Parameters: NULL or absent for RSA PKCS #1 v1.5 (RFC 4055 5: absent must be accepted), one known form per hash
+    /// for RSA-PSS, absent for all others (RFC 5758, 8410, 9881).
     ///
     /// Errors: the object identifier of an unknown algorithm, with a remark where only the parameters are wrong.
     pub(crate) fn of(identifier: &AlgorithmIdentifierOwned) -> Result<Self, String> {
@@ -127,6 +141,7 @@ impl SignatureAlgorithm {
             RSA_SHA256 => Self::RsaSha256,
             RSA_SHA384 => Self::RsaSha384,
             RSA_SHA512 => Self::RsaSha512,
+            RSA_PSS => return rsa_pss(identifier),
             ECDSA_SHA256 => Self::EcdsaSha256,
             ECDSA_SHA384 => Self::EcdsaSha384,
             ECDSA_SHA512 => Self::EcdsaSha512,
@@ -139,7 +154,7 @@ impl SignatureAlgorithm {
         let is_rsa = matches!(algorithm, Self::RsaSha256 | Self::RsaSha384 | Self::RsaSha512);
         let parameters_fit = match &identifier.parameters {
             Some(parameters) => is_rsa && parameters.tag() == Tag::Null && parameters.value().is_empty(),
-            None => !is_rsa,
+            None => true,
         };
         if parameters_fit {
             Ok(algorithm)
@@ -147,6 +162,24 @@ impl SignatureAlgorithm {
             Err(format!("{} with wrong parameters", algorithm.name()))
         }
     }
+}
+
+/// RSA-PSS by its parameters, which have one form per hash.
+fn rsa_pss(identifier: &AlgorithmIdentifierOwned) -> Result<SignatureAlgorithm, String> {
+    // [0] { hash, NULL }, [1] { mgf1, { hash, NULL } }, [2] { salt length }
+    let form = |hash: u8, salt: u8| {
+        let hash = [0x30, 13, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, hash, 5, 0];
+        let mgf1: &[u8] = &[0xa1, 28, 0x30, 26, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 8];
+        [&[0xa0, 15], hash.as_slice(), mgf1, &hash, &[0xa2, 3, 2, 1, salt]].concat()
+    };
+    let value = identifier.parameters.as_ref().map(|p| p.value()).unwrap_or_default();
+    let known = [
+        (SignatureAlgorithm::RsaPssSha256, form(1, 32)),
+        (SignatureAlgorithm::RsaPssSha384, form(2, 48)),
+        (SignatureAlgorithm::RsaPssSha512, form(3, 64)),
+    ];
+    let found = known.into_iter().find(|(_, form)| form.as_slice() == value);
+    found.map(|(algorithm, _)| algorithm).ok_or_else(|| "RSA-PSS with other parameters".to_owned())
 }
 
 /// What the participants accept. Each list is a list of names; nothing outside it is recorded.
@@ -280,6 +313,9 @@ fn routine(key: KeyAlgorithm, signature: SignatureAlgorithm) -> Option<&'static 
         (KeyAlgorithm::Rsa, SignatureAlgorithm::RsaSha256) => &aws::RSA_PKCS1_2048_8192_SHA256,
         (KeyAlgorithm::Rsa, SignatureAlgorithm::RsaSha384) => &aws::RSA_PKCS1_2048_8192_SHA384,
         (KeyAlgorithm::Rsa, SignatureAlgorithm::RsaSha512) => &aws::RSA_PKCS1_2048_8192_SHA512,
+        (KeyAlgorithm::Rsa, SignatureAlgorithm::RsaPssSha256) => &aws::RSA_PSS_2048_8192_SHA256,
+        (KeyAlgorithm::Rsa, SignatureAlgorithm::RsaPssSha384) => &aws::RSA_PSS_2048_8192_SHA384,
+        (KeyAlgorithm::Rsa, SignatureAlgorithm::RsaPssSha512) => &aws::RSA_PSS_2048_8192_SHA512,
         (KeyAlgorithm::P256, SignatureAlgorithm::EcdsaSha256) => &aws::ECDSA_P256_SHA256_ASN1,
         (KeyAlgorithm::P256, SignatureAlgorithm::EcdsaSha384) => &aws::ECDSA_P256_SHA384_ASN1,
         (KeyAlgorithm::P256, SignatureAlgorithm::EcdsaSha512) => &aws::ECDSA_P256_SHA512_ASN1,

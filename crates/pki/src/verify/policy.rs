@@ -38,7 +38,8 @@ pub enum Profile {
     #[default]
     Strict,
     /// Without those rules of clause 4 that bind the CA that issues but whose breach changes no verdict of clause 6:
-    /// the critical flags of basic, name and policy constraints and of alternative names, and the two key identifiers.
+    /// the critical flags of basic, name and policy constraints and of alternative names, the two key identifiers and
+    /// their flags; and a root, which is trusted for its bytes, may have the serial number 0 or no basic constraints.
     Path,
 }
 

@@ -109,7 +109,9 @@ impl Subject<'_> {
             return Err(CertificateRefusal::SerialTooLong { place, octets, octets_max });
         }
         let is_negative = serial.first().is_none_or(|octet| octet & 0x80 != 0);
-        if is_negative || serial.iter().all(|octet| *octet == 0) {
+        // A root is trusted for its bytes; several public ones have the serial number 0.
+        let may_be_zero = place == Place::Root && !self.is_strict;
+        if is_negative || (!may_be_zero && serial.iter().all(|octet| *octet == 0)) {
             return Err(CertificateRefusal::SerialNotPositive { place });
         }
         let version = match tbs.version() {

@@ -250,7 +250,7 @@ fn the_path_profile_leaves_out_what_binds_only_the_ca() {
         |d| d.set_critical(oid::ID_CE_AUTHORITY_KEY_IDENTIFIER, true),
         |d| d.extensions.push(ext::basic_constraints(true, None)),
         |d| d.remove(oid::ID_CE_BASIC_CONSTRAINTS),
-        |d| d.serial = vec![0],
+        |d| d.serial = vec![0], // zero is let pass for roots alone
     ];
     for change in always {
         assert!(!under(Profile::Path, change));
@@ -391,13 +391,51 @@ fn a_weak_or_unknown_key_is_refused() {
     }
 }
 
+/// X.1409 C3: the parameters of a signature algorithm are part of its name.
+#[test]
+fn a_signature_algorithm_with_wrong_parameters_is_refused() {
+    let rsa_sha256 = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 11];
+    let ecdsa_sha256 = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let pss = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 10];
+    let sha1 = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 5, 5, 0];
+    let rows: [(KeyKind, Vec<u8>, Option<&str>); 7] = [
+        (KeyKind::Rsa2048, rsa_sha256.to_vec(), None),
+        (KeyKind::Rsa2048, [rsa_sha256.as_slice(), &[5, 0]].concat(), None),
+        (
+            KeyKind::Rsa2048,
+            [rsa_sha256.as_slice(), &[2, 1, 0]].concat(),
+            Some("RSA with SHA-256 with wrong parameters"),
+        ),
+        (KeyKind::P256, ecdsa_sha256.to_vec(), None),
+        (
+            KeyKind::P256,
+            [ecdsa_sha256.as_slice(), &[5, 0]].concat(),
+            Some("ECDSA with SHA-256 with wrong parameters"),
+        ),
+        (KeyKind::Rsa2048, [pss.as_slice(), &[0x30, 0]].concat(), Some("RSA-PSS with other parameters")),
+        (KeyKind::Rsa2048, sha1.to_vec(), Some("1.2.840.113549.1.1.5")),
+    ];
+    for (kind, content, expected) in rows {
+        let mut ca = TestCa::with_intermediates(kind, 0);
+        let draft = ca.leaf_draft("www.example.com", &TestKey::generate(KeyKind::P256).spki());
+        let length = u8::try_from(content.len()).expect("short");
+        let certificate = draft.sign_as(&ca.issuer().key, &[&[0x30, length], content.as_slice()].concat());
+        let refusal = |algorithm: &str| Refusal::SignatureAlgorithmNotAccepted {
+            place: LEAF,
+            algorithm: algorithm.to_owned(),
+        };
+        assert_eq!(verify(&ca, &certificate).err(), expected.map(refusal));
+    }
+}
+
 /// X.1409 C4: the participants choose keys and signatures; each list is kept for itself.
 #[test]
 fn an_algorithm_outside_the_participants_lists_is_refused() {
     let mut ca = TestCa::new(KeyKind::P384);
     let draft = ca.leaf_draft("www.example.com", &TestKey::generate(KeyKind::Ed25519).spki());
     let certificate = ca.sign(&draft);
-    let rows: Vec<(fn(&mut AlgorithmSet), Option<Refusal>)> = vec![
+    type Change = fn(&mut AlgorithmSet);
+    let rows: Vec<(Change, Option<Refusal>)> = vec![
         (|_| (), None),
         (
             |set| set.certificate_keys = vec![KeyAlgorithm::P384],
