@@ -1,0 +1,167 @@
+//! Writing blocks and deleting bodies.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use redb::{ReadableTable, WriteTransaction};
+use tabellion_ledger::cbor::to_bytes;
+use tabellion_ledger::{Block, HeaderHash, Height, Lane};
+
+use super::{Chain, Held, Place, PoolChanges};
+use crate::store::rows::{
+    FINALITY, HEADER, HEIGHT, HELD_BLOCKS, HELD_VOTES, LANE_HEADER, PLACE, POOL, RANGE, TRANSACTION, write,
+};
+use crate::store::{Store, StoreError, locked, reading, writing};
+
+/// First byte of a lane header's row: the lane's transactions are held.
+pub(super) const BODY_HELD: u8 = 1;
+/// First byte of a lane header's row: the lane's transactions were deleted.
+pub(super) const BODY_DELETED: u8 = 0;
+
+/// What one sync writes: all that was staged when it began.
+struct Batch {
+    blocks: BTreeMap<u64, (HeaderHash, Arc<Block>)>,
+    votes: BTreeMap<u64, (HeaderHash, Arc<[u8]>)>,
+    pool: PoolChanges,
+}
+
+impl Chain {
+    pub(in crate::store) fn sync(&self) -> Result<(), StoreError> {
+        // Whoever finds nothing staged still waits here for the sync under way, which may hold its rows.
+        let mut durable = locked(&self.durable);
+        let batch = {
+            let staged = reading(&self.staged);
+            Batch { blocks: staged.blocks.clone(), votes: staged.votes.clone(), pool: staged.pool.clone() }
+        };
+        if batch.blocks.is_empty() && batch.votes.is_empty() && batch.pool.is_empty() {
+            return Ok(());
+        }
+        let mut after = durable.clone();
+        batch.blocks.keys().for_each(|height| after.blocks.insert(*height));
+        batch.votes.keys().for_each(|height| after.votes.insert(*height));
+        let last = Height(batch.blocks.keys().next_back().copied().unwrap_or(0));
+        let written = write(&self.database, |transaction| {
+            batch.write(transaction)?;
+            write_ranges(transaction, &durable, &after)
+        });
+        written.map_err(|source| StoreError::WriteBlocks { last, source: Box::new(source) })?;
+        *durable = after;
+        self.unstage(&batch);
+        Ok(())
+    }
+
+    /// Forgets what was written. A reader that finds it no longer staged finds it in the database.
+    fn unstage(&self, batch: &Batch) {
+        let mut staged = writing(&self.staged);
+        for (height, (digest, block)) in &batch.blocks {
+            staged.blocks.remove(height);
+            staged.heights.remove(digest);
+            for transaction in block.lanes.iter().flat_map(|body| &body.transactions) {
+                staged.places.remove(&transaction.id());
+            }
+        }
+        for (height, (digest, _)) in &batch.votes {
+            staged.votes.remove(height);
+            if !staged.blocks.contains_key(height) {
+                staged.heights.remove(digest);
+            }
+        }
+        for (id, (number, _)) in &batch.pool {
+            if staged.pool.get(id).is_some_and(|(newest, _)| newest == number) {
+                staged.pool.remove(id);
+            }
+        }
+    }
+}
+
+impl Batch {
+    fn write(&self, transaction: &WriteTransaction) -> Result<(), redb::Error> {
+        let mut headers = transaction.open_table(HEADER)?;
+        let mut heights = transaction.open_table(HEIGHT)?;
+        let mut lanes = transaction.open_table(LANE_HEADER)?;
+        let mut transactions = transaction.open_table(TRANSACTION)?;
+        let mut places = transaction.open_table(PLACE)?;
+        for (height, (digest, block)) in &self.blocks {
+            headers.insert(
+                *height,
+                [digest.as_bytes(), to_bytes(&block.header).as_slice()].concat().as_slice(),
+            )?;
+            heights.insert(digest.as_bytes(), *height)?;
+            for body in &block.lanes {
+                let lane = body.header.lane;
+                let row = [[BODY_HELD].as_slice(), &to_bytes(&body.header)].concat();
+                lanes.insert((*height, lane.number()), row.as_slice())?;
+                for (index, entry) in (0..).zip(&body.transactions) {
+                    let place = Place { height: Height(*height), lane, index }.row();
+                    transactions.insert(place, entry.to_bytes().as_slice())?;
+                    places.insert(entry.id().as_bytes(), place)?;
+                }
+            }
+        }
+        let mut finality = transaction.open_table(FINALITY)?;
+        for (height, (digest, votes)) in &self.votes {
+            finality.insert(*height, [digest.as_bytes().as_slice(), votes].concat().as_slice())?;
+            heights.insert(digest.as_bytes(), *height)?;
+        }
+        let mut pool = transaction.open_table(POOL)?;
+        for (id, (_, kept)) in &self.pool {
+            match kept {
+                Some(bytes) => pool.insert(id.as_bytes(), &**bytes)?,
+                None => pool.remove(id.as_bytes())?,
+            };
+        }
+        Ok(())
+    }
+}
+
+/// Writes the ranges that changed: few, even while gaps are filled.
+fn write_ranges(transaction: &WriteTransaction, before: &Held, after: &Held) -> Result<(), redb::Error> {
+    let mut table = transaction.open_table(RANGE)?;
+    let pairs = [(HELD_BLOCKS, &before.blocks, &after.blocks), (HELD_VOTES, &before.votes, &after.votes)];
+    for (what, before, after) in pairs {
+        let kept: BTreeMap<u64, u64> = before.iter().collect();
+        let wanted: BTreeMap<u64, u64> = after.iter().collect();
+        for first in kept.keys().filter(|first| !wanted.contains_key(first)) {
+            table.remove((what, *first))?;
+        }
+        for (first, last) in wanted.iter().filter(|(first, last)| kept.get(first) != Some(last)) {
+            table.insert((what, *first), *last)?;
+        }
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Deletes one lane's transactions in one block, durably; headers, and where each transaction stood,
+    /// stay.
+    ///
+    /// Returns the bytes of the transactions deleted, 0 if they were gone or the block has no such lane. The
+    /// file does not shrink: later blocks take the room.
+    ///
+    /// Source: X.1409 A.3.
+    ///
+    /// Errors: [`StoreError::BodyNeeded`] for a block above the last checkpoint, which a restart would
+    /// replay.
+    pub fn delete_lane_body(&self, height: Height, lane: Lane) -> Result<u64, StoreError> {
+        if self.checkpoint_height().is_none_or(|checkpoint| height > checkpoint) {
+            return Err(StoreError::BodyNeeded { height });
+        }
+        let deleted = write(&self.chain.database, |transaction| {
+            let mut lanes = transaction.open_table(LANE_HEADER)?;
+            let key = (height.0, lane.number());
+            let Some(mut row) = lanes.get(key)?.map(|row| row.value().to_vec()) else { return Ok(0) };
+            if let Some(state) = row.first_mut() {
+                *state = BODY_DELETED;
+            }
+            lanes.insert(key, row.as_slice())?;
+            let mut freed = 0;
+            let mut table = transaction.open_table(TRANSACTION)?;
+            let span = (height.0, lane.number(), 0)..=(height.0, lane.number(), u32::MAX);
+            for row in table.extract_from_if(span, |_, _| true)? {
+                freed += row?.1.value().len() as u64;
+            }
+            Ok(freed)
+        });
+        deleted.map_err(|source| StoreError::DeleteBody { height, lane, source: Box::new(source) })
+    }
+}

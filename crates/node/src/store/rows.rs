@@ -1,0 +1,101 @@
+//! The tables of both databases, and how rows are written.
+
+use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
+use tabellion_ledger::LedgerId;
+
+use super::{FORMAT, StoreError};
+
+/// `chain.redb`: height -> header hash (32 bytes), header.
+pub(super) const HEADER: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("header");
+/// `chain.redb`: header hash -> height, of blocks and of votes.
+pub(super) const HEIGHT: TableDefinition<'_, &[u8; 32], u64> = TableDefinition::new("height_by_digest");
+/// `chain.redb`: height -> header hash (32 bytes), votes as the engine's adapter encodes them.
+pub(super) const FINALITY: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("finality");
+/// `chain.redb`: (height, lane) -> whether the body is held (1 byte), lane header.
+pub(super) const LANE_HEADER: TableDefinition<'_, (u64, u16), &[u8]> = TableDefinition::new("lane_header");
+/// `chain.redb`: (height, lane, index) -> transaction as recorded.
+pub(super) const TRANSACTION: TableDefinition<'_, PlaceRow, &[u8]> = TableDefinition::new("tx");
+/// `chain.redb`: transaction id -> its place. Stays when the body goes.
+pub(super) const PLACE: TableDefinition<'_, &[u8; 32], PlaceRow> = TableDefinition::new("tx_height");
+/// `chain.redb`: (what, first height) -> last height, for ranges without gaps.
+pub(super) const RANGE: TableDefinition<'_, (u8, u64), u64> = TableDefinition::new("range");
+/// `chain.redb`: transaction id -> what the pool keeps of it.
+pub(super) const POOL: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("pool");
+/// `state.redb`: key of the page's id -> page.
+pub(super) const PAGE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("trie_page");
+/// `state.redb`: path -> record.
+pub(super) const RECORD: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("value");
+/// `state.redb`: (tree, level, index) -> hash.
+pub(super) const HISTORY: TableDefinition<'_, NodeRow, &[u8; 32]> = TableDefinition::new("history");
+/// Both: name -> bytes.
+pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+
+/// Height, lane, index in the lane.
+pub(super) type PlaceRow = (u64, u16, u32);
+/// Tree, level, index in the level.
+pub(super) type NodeRow = (u32, u8, u64);
+
+/// Ranges of heights with a header.
+pub(super) const HELD_BLOCKS: u8 = 0;
+/// Ranges of heights with votes.
+pub(super) const HELD_VOTES: u8 = 1;
+
+const META_FORMAT: &str = "format";
+const META_LEDGER: &str = "ledger";
+
+/// Runs `body` in one durable transaction.
+pub(super) fn write<T>(
+    database: &Database,
+    body: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
+) -> Result<T, redb::Error> {
+    let mut transaction = database.begin_write()?;
+    // Without it a crash costs a walk over the whole file at the next start, and its two phases have outlived
+    // the faults that single-phase commits had.
+    transaction.set_quick_repair(true);
+    let value = body(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
+}
+
+/// Runs `body` on the database as of now.
+pub(super) fn read<T>(
+    database: &Database,
+    body: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
+) -> Result<T, redb::Error> {
+    body(&database.begin_read()?)
+}
+
+/// Makes the tables of a new database; refuses one of another ledger or layout.
+pub(super) fn prepare(
+    database: &Database,
+    name: &'static str,
+    ledger: LedgerId,
+    tables: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
+) -> Result<(), StoreError> {
+    let found = write(database, |transaction| {
+        tables(transaction)?;
+        let mut meta = transaction.open_table(META)?;
+        let named = |key: &str| -> Result<Option<Vec<u8>>, redb::Error> {
+            Ok(redb::ReadableTable::get(&meta, key)?.map(|bytes| bytes.value().to_vec()))
+        };
+        let found = named(META_FORMAT)?.zip(named(META_LEDGER)?);
+        if found.is_none() {
+            meta.insert(META_FORMAT, FORMAT.to_be_bytes().as_slice())?;
+            meta.insert(META_LEDGER, ledger.as_bytes().as_slice())?;
+        }
+        Ok(found)
+    });
+    let found = found.map_err(|source| StoreError::Prepare { database: name, source: Box::new(source) })?;
+    let Some((format, id)) = found else { return Ok(()) };
+    let damaged =
+        |_| StoreError::damaged(format!("the head of the {name} database"), "a field of another length");
+    let format = u32::from_be_bytes(format.try_into().map_err(damaged)?);
+    if format != FORMAT {
+        return Err(StoreError::Format { database: name, found: format, expected: FORMAT });
+    }
+    let id = LedgerId(id.try_into().map_err(damaged)?);
+    if id != ledger {
+        return Err(StoreError::OtherLedger { found: id, expected: ledger });
+    }
+    Ok(())
+}
