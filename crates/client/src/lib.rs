@@ -11,6 +11,7 @@
 //! genesis -> Trust -> status, key, transaction, finality <----- proofs ---------------+
 //!              `-> LightClient (newest header, fork, age, links)     `-> ChainCheck (every block, executed again)
 //! ```
+pub mod bench;
 mod certificate;
 mod chain;
 mod error;

@@ -201,7 +201,11 @@ impl NodeClient {
                     return Ok(Submitted::Refused(Box::new(problem)));
                 }
                 _ if rest.is_zero() => return Ok(Submitted::Pending(id)),
-                _ => answer = self.wait_once(id, rest.min(WAIT_SLICE)).await?,
+                _ => {
+                    // A node with no room for one more to wait answers at once.
+                    sleep(PAUSE.min(rest)).await;
+                    answer = self.wait_once(id, rest.min(WAIT_SLICE)).await?;
+                }
             }
         }
     }
@@ -221,8 +225,21 @@ impl NodeClient {
     async fn wait_once(&self, id: TransactionId, wait: Duration) -> Result<TransactionAnswer, NodeError> {
         let path = format!("/v1/transactions/{id}");
         let timeout = ANSWER_TIMEOUT + wait;
-        let bytes = self.call(Method::GET, &path, &wait_query(wait), Body::None, JSON, timeout).await?;
-        self.parse(&path, &bytes)
+        match self.call(Method::GET, &path, &wait_query(wait), Body::None, JSON, timeout).await {
+            Ok(bytes) => self.parse(&path, &bytes),
+            // Another node may not have heard of it yet.
+            Err(NodeError::Refused(problem)) if problem.code == "no-such-transaction" => {
+                Ok(TransactionAnswer {
+                    id: id.to_string(),
+                    standing: TransactionStanding::Unknown,
+                    height: None,
+                    lane: None,
+                    index: None,
+                    refusal: None,
+                })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Opens the stream of events.

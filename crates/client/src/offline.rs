@@ -84,15 +84,22 @@ pub fn read_proof(bytes: &[u8]) -> Result<Proof, OfflineError> {
     match bytes.first() {
         None => Err(OfflineError::Empty),
         Some(b'{') => {
-            let answer: WithProof =
-                serde_json::from_slice(bytes).map_err(|error| OfflineError::Json(error.to_string()))?;
-            state_proof_from_base64(&answer.proof).map(|proof| Proof::State(Box::new(proof)))
+            let json = |reason: String| OfflineError::Json(reason);
+            let answer: WithProof = serde_json::from_slice(bytes).map_err(|error| json(error.to_string()))?;
+            let bytes = STANDARD.decode(answer.proof).map_err(|error| json(error.to_string()))?;
+            read_binary(&bytes)
         }
+        Some(_) => read_binary(bytes),
+    }
+}
+
+fn read_binary(bytes: &[u8]) -> Result<Proof, OfflineError> {
+    match bytes.first() {
         // The head of an array of six: a record proof; a state proof has five elements.
         Some(0x86) => cbor::from_bytes(bytes, PROOF_BYTES_MAX)
             .map(|proof| Proof::Record(Box::new(proof)))
             .map_err(OfflineError::Encoding),
-        Some(_) => cbor::from_bytes(bytes, PROOF_BYTES_MAX)
+        _ => cbor::from_bytes(bytes, PROOF_BYTES_MAX)
             .map(|proof| Proof::State(Box::new(proof)))
             .map_err(OfflineError::Encoding),
     }

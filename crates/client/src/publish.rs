@@ -51,6 +51,11 @@ impl Publication {
         }
     }
 
+    /// The certificate and then its intermediates, the issuer first; DER.
+    pub fn certificates(&self) -> impl Iterator<Item = &[u8]> {
+        self.certificates.iter().map(|(_, der)| der.as_ref())
+    }
+
     /// The certificate's identifier.
     pub fn id(&self) -> CertificateId {
         self.entry.certificate

@@ -1,3 +1,4 @@
+mod bench;
 mod certificates;
 mod chain;
 mod keys;

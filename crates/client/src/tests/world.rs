@@ -31,10 +31,19 @@ impl World {
 
     pub fn with_parameters(parameters: Parameters) -> Self {
         let ca = TestCa::new(KeyKind::P256);
+        let anchors = vec![ca.root().to_vec()];
+        Self::of(ca, parameters, anchors)
+    }
+
+    pub fn with_anchors(anchors: Vec<Vec<u8>>) -> Self {
+        Self::of(TestCa::new(KeyKind::P256), Parameters::default(), anchors)
+    }
+
+    fn of(ca: TestCa, parameters: Parameters, anchors: Vec<Vec<u8>>) -> Self {
         let user = SigningKey::generate(Algorithm::Ed25519).unwrap();
         let mut validators: Vec<_> =
             (0..4).map(|_| SigningKey::generate(Algorithm::Ed25519).unwrap()).collect();
-        validators.sort_by_key(|key| raw(key));
+        validators.sort_by_key(raw);
         let validator = |(number, key): (usize, &SigningKey)| GenesisValidator {
             validator: Validator {
                 key: raw(key),
@@ -54,7 +63,7 @@ impl World {
             }],
             validators: validators.iter().enumerate().map(validator).collect(),
             parameters,
-            anchors: vec![ca.root().to_vec()],
+            anchors,
         };
         let genesis = genesis.new().unwrap();
         let ledger = Replay::new(&genesis).unwrap();
