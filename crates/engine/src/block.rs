@@ -26,8 +26,8 @@ pub(crate) fn hash_of(digest: &Digest) -> HeaderHash {
 ///
 /// Shape on the wire: varint length, deterministic CBOR of the block.
 ///
-/// Equality and identity in the engine go by digest, and the digest covers the header only. So whatever decodes has a
-/// body that is its header's: a block with a foreign, altered or missing body is no block here.
+/// Equality and identity in the engine go by digest, and the digest covers the header only. So whatever
+/// decodes has a body that is its header's: a block with a foreign, altered or missing body is no block here.
 #[derive(Clone, Debug)]
 pub(crate) struct EngineBlock {
     block: Arc<Block>,

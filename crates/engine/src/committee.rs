@@ -85,7 +85,8 @@ pub struct Peer {
 /// Who votes and who listens in one epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Committee {
-    /// The validators. A validator's place among the keys in ascending order is its index in votes and headers.
+    /// The validators. A validator's place among the keys in ascending order is its index in votes and
+    /// headers.
     pub validators: Vec<Peer>,
     /// Nodes that receive everything and vote for nothing: full, backup and joining nodes.
     pub followers: Vec<Peer>,

@@ -9,8 +9,9 @@ use tabellion_ledger::limits::BLOCK_BYTES_MAX;
 
 /// How patient validators are with each other.
 ///
-/// A leader without work waits. When its patience ends, all move on to the next leader: one cheap round of votes, no
-/// block. So a dead leader costs at most `leader_ms` once, and nothing after `skip_ms`, when the others have noticed.
+/// A leader without work waits. When its patience ends, all move on to the next leader: one cheap round of
+/// votes, no block. So a dead leader costs at most `leader_ms` once, and nothing after `skip_ms`, when the
+/// others have noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// Milliseconds that validators wait for a proposal before they turn to the next leader.
@@ -38,7 +39,8 @@ pub struct NodeConfig {
     pub seed: [u8; 32],
     /// The ledger: separates its votes and connections from any other ledger's.
     pub ledger: LedgerId,
-    /// Blocks in an epoch; the same on all nodes for good. More than 1. The committee may change between epochs.
+    /// Blocks in an epoch; the same on all nodes for good. More than 1. The committee may change between
+    /// epochs.
     pub epoch_blocks: NonZeroU64,
     /// Patience.
     pub pace: Pace,
@@ -46,8 +48,8 @@ pub struct NodeConfig {
     pub block_bytes_max: usize,
     /// Bytes of one message of the pool's channel at most; the same on all nodes.
     pub gossip_bytes_max: usize,
-    /// Before the names of the node's journals. Empty where a node has a folder of its own; a simulation, in which all
-    /// nodes share one storage, names each node here.
+    /// Before the names of the node's journals. Empty where a node has a folder of its own; a simulation, in
+    /// which all nodes share one storage, names each node here.
     pub journal_prefix: String,
 }
 
@@ -76,15 +78,17 @@ pub struct Config {
     pub node: NodeConfig,
     /// Where the node listens for its peers.
     pub listen: SocketAddr,
-    /// Folder of the engine's own journals. The votes in it keep a validator from voting twice: losing or rolling it
-    /// back while the key goes on voting can break the ledger's safety. Owned by one node at a time.
+    /// Folder of the engine's own journals. The votes in it keep a validator from voting twice: losing or
+    /// rolling it back while the key goes on voting can break the ledger's safety. Owned by one node at a
+    /// time.
     pub folder: PathBuf,
-    /// Nodes in one committee at most, followers and this node included. Bounds memory, see [the crate](crate).
+    /// Nodes in one committee at most, followers and this node included. Bounds memory, see [the
+    /// crate](crate).
     pub peers_max: usize,
     /// Worker threads for consensus and connections. Two are enough for dozens of peers.
     pub workers: usize,
-    /// Refuse connections from addresses that no committee names, before the TLS handshake. Off where peers come
-    /// through address translation.
+    /// Refuse connections from addresses that no committee names, before the TLS handshake. Off where peers
+    /// come through address translation.
     pub known_addresses_only: bool,
 }
 

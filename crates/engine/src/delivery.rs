@@ -39,8 +39,8 @@ impl Reporter for Inbox {
 
 /// Commits finalised blocks and acknowledges them after.
 ///
-/// A crash before the acknowledgement delivers the block again; the application takes no notice of a height that it
-/// has. A crash after it finds the block and, by the application's promise, its effects.
+/// A crash before the acknowledgement delivers the block again; the application takes no notice of a height
+/// that it has. A crash after it finds the block and, by the application's promise, its effects.
 pub(crate) struct Delivery<E> {
     pub context: E,
     pub shared: Shared,
@@ -66,7 +66,8 @@ impl<E: Runtime> Delivery<E> {
                 Update::Tip(_, height, _) => self.shared.status.see_finalised(height.get()),
                 Update::Block(block, ack) => {
                     if !self.commit(&block).await {
-                        // The fault is raised. Dropping the acknowledgement would stop the keeper with a panic.
+                        // The fault is raised. Dropping the acknowledgement would stop the keeper with a
+                        // panic.
                         futures::future::pending::<()>().await;
                     }
                     self.acknowledge(block.height(), ack).await;

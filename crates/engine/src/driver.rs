@@ -36,8 +36,9 @@ pub(crate) type Marshal = Mailbox<Scheme, Standard<EngineBlock>>;
 /// What consensus tells about a proposal.
 type Proposal = Context<Digest, PublicKey>;
 
-/// Blocks between the last committed one and a proposal's parent up to which a node executes ahead of finality to
-/// take part. Further behind, it waits for its own catching up: executing the same blocks twice would slow that down.
+/// Blocks between the last committed one and a proposal's parent up to which a node executes ahead of
+/// finality to take part. Further behind, it waits for its own catching up: executing the same blocks twice
+/// would slow that down.
 const AHEAD_BLOCKS_MAX: u64 = 64;
 
 /// How long a leader with work that no block came of waits before it asks again. A wake-up ends the wait.
@@ -90,8 +91,8 @@ impl<E: Runtime> Driver<E> {
         self.shared.marshal.subscribe_by_commitment(digest, CommitmentFallback::FetchByRound { round })
     }
 
-    /// Makes the state after a block known to the machine, by executing what it has not executed. `None`: it never
-    /// will be, or the node stops.
+    /// Makes the state after a block known to the machine, by executing what it has not executed. `None`: it
+    /// never will be, or the node stops.
     async fn ready(&self, context: &E, block: &Digested<EngineBlock>) -> Option<()> {
         let Shared { application, status, marshal, .. } = &self.shared;
         let mut unknown = Vec::new();
@@ -341,7 +342,8 @@ impl<E: Runtime> Automaton for Driver<E> {
 
     async fn verify(&mut self, proposal: Proposal, digest: Digest) -> oneshot::Receiver<bool> {
         let (answer, verdict) = oneshot::channel();
-        // The wait for the block must stand before the gate does: certification only nudges a wait that exists.
+        // The wait for the block must stand before the gate does: certification only nudges a wait that
+        // exists.
         let block = self.shared.marshal.subscribe_by_digest(digest, DigestFallback::Wait);
         let done = self.shared.gates.expect(proposal.round, digest);
         let driver = self.clone();
@@ -351,8 +353,8 @@ impl<E: Runtime> Automaton for Driver<E> {
 }
 
 impl<E: Runtime> CertifiableAutomaton for Driver<E> {
-    /// A block may be finalised once it is durable here. Whether it is valid was settled by the quorum's votes, so
-    /// the answer is the same on every honest node.
+    /// A block may be finalised once it is durable here. Whether it is valid was settled by the quorum's
+    /// votes, so the answer is the same on every honest node.
     async fn certify(&mut self, round: Round, digest: Digest) -> oneshot::Receiver<bool> {
         if let Some(Staged { block, written }) = self.shared.gates.unstage(round, digest) {
             self.shared.marshal.verified_deferred(round, block, written);

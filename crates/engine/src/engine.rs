@@ -39,8 +39,8 @@ pub struct Engine;
 impl Engine {
     /// Starts a node's engine on a thread of its own. Several engines can run in one process.
     ///
-    /// Errors: a configuration that cannot work, an address that cannot be listened on. What fails later is told by
-    /// [`EngineHandle::ended`] and [`EngineHandle::join`].
+    /// Errors: a configuration that cannot work, an address that cannot be listened on. What fails later is
+    /// told by [`EngineHandle::ended`] and [`EngineHandle::join`].
     pub fn start(
         config: Config,
         application: Arc<dyn Application>,
@@ -196,6 +196,12 @@ impl EngineHandle {
     /// The engine's metrics in the Prometheus text format; empty before it runs.
     pub fn metrics(&self) -> String {
         self.prometheus.get().map(|encode| encode()).unwrap_or_default()
+    }
+
+    /// What [`Self::metrics`] answers, for those who outlive the handle.
+    pub fn metrics_source(&self) -> Box<dyn Fn() -> String + Send + Sync> {
+        let prometheus = self.prometheus.clone();
+        Box::new(move || prometheus.get().map(|encode| encode()).unwrap_or_default())
     }
 
     /// Resolves when the engine has ended, stopped or failed. On any executor.

@@ -44,7 +44,8 @@ use crate::scheme::{Seat, Seats, certificate_bound, public_key};
 
 /// Views behind the finalised one whose votes are kept for peers that ask.
 pub(crate) const VIEWS_KEPT: u64 = 64;
-/// Undecided views that may be skipped at once. Idle views count, so the bound lies far above those of a heartbeat.
+/// Undecided views that may be skipped at once. Idle views count, so the bound lies far above those of a
+/// heartbeat.
 const SKIPS_MAX: u64 = 4_096;
 /// Messages that wait for one of the engine's actors before its own rules for overload hold.
 pub(crate) const MAILBOX: NonZeroUsize = NZUsize!(1_024);
@@ -131,7 +132,8 @@ where
             .ok_or_else(|| EngineError::Config(format!("epoch {epoch} overflows")))?;
         self.peers.track(epoch.get(), tracked(&seat.committee)?);
         self.shared.status.enter(epoch.get(), seat.index.is_some());
-        tracing::info!(epoch = epoch.get(), validators = seat.validators, index = ?seat.index, "epoch begins");
+        let Seat { index, validators, .. } = &seat;
+        tracing::info!(epoch = epoch.get(), validators, ?index, "epoch begins");
         let task = match seat.index {
             Some(_) => self.validate(epoch, seat, last).await?,
             None => self.follow(epoch, seat).await?,

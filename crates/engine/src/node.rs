@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use commonware_broadcast::buffered;
 use commonware_consensus::marshal::core::{Actor, Processed};
 use commonware_consensus::marshal::resolver::p2p as backfill;
@@ -80,8 +81,9 @@ impl Wire {
 
     /// Messages per second that a peer may send, and this node to it.
     ///
-    /// Limit: every channel keeps about 0.55 KB x quota x peers x peer sets, so these numbers are memory. A view takes
-    /// two votes and two certificates of each validator: 512 carry 250 views per second, far above what disks allow.
+    /// Limit: every channel keeps about 0.55 KB x quota x peers x peer sets, so these numbers are memory. A
+    /// view takes two votes and two certificates of each validator: 512 carry 250 views per second, far above
+    /// what disks allow.
     pub fn quota(self) -> Quota {
         Quota::per_second(match self {
             Self::Votes | Self::Certificates | Self::Backfill => NZU32!(512),
@@ -130,7 +132,7 @@ pub struct Controls {
 /// The node's ends of [`Controls`].
 pub struct Ends {
     controls: Controls,
-    messages: mpsc::Receiver<(To, bytes::Bytes)>,
+    messages: mpsc::Receiver<(To, Bytes)>,
     pub(crate) fault: Fault,
 }
 
@@ -145,11 +147,11 @@ impl Ends {
 
 /// Runs one node until `stop` resolves or is dropped, or until something fails.
 ///
-/// Generic over the runtime and the network, so that a simulation runs what production runs. The network's peers are
-/// tracked here; its channels must have been registered with the quotas of [`Wire::quota`].
+/// Generic over the runtime and the network, so that a simulation runs what production runs. The network's
+/// peers are tracked here; its channels must have been registered with the quotas of [`Wire::quota`].
 ///
-/// Errors: a store or journal that fails, a committee that is unknown, a part that ends by itself. All parts stop
-/// when this returns; starting again over the same store and journals continues.
+/// Errors: a store or journal that fails, a committee that is unknown, a part that ends by itself. All parts
+/// stop when this returns; starting again over the same store and journals continues.
 pub async fn run<E, S, R, M, B>(
     context: E,
     config: NodeConfig,
@@ -222,19 +224,7 @@ impl<E: Runtime> Node<E> {
             Err(err) => return err,
         };
 
-        let (blocks, buffer) = buffered::Engine::new(
-            context.child("broadcast"),
-            buffered::Config {
-                public_key: seats.me(),
-                mailbox_size: MAILBOX,
-                deque_size: BLOCKS_KEPT,
-                priority: true,
-                codec_config: self.config.block_bytes_max,
-                peer_provider: peers.clone(),
-                strategy: Sequential,
-            },
-        );
-        let blocks = blocks.start(wires.blocks);
+        let (blocks, buffer) = self.broadcast(seats.me(), peers.clone(), wires.blocks);
         let resolver = backfill::init(
             context.child("backfill"),
             self.resolver(seats.me(), peers.clone(), blocker.clone()),
@@ -262,11 +252,8 @@ impl<E: Runtime> Node<E> {
         let delivery = context.child("deliver").spawn(move |_| delivery.run(updates));
         let marshal = marshal.start(inbox, buffer, resolver);
 
-        let (pool_sender, pool_receiver) = wires.pool;
-        let messages = ends.messages;
-        let out = context.child("pool_out").spawn(move |context| run_sender(context, pool_sender, messages));
-        let received = run_receiver(pool_receiver, shared.clone(), self.config.gossip_bytes_max);
-        let into = context.child("pool_in").spawn(move |_| received);
+        let Ends { controls: _controls, messages, .. } = ends;
+        let pool = self.pool(wires.pool, messages, shared.clone());
 
         let (wires, muxers) = self.multiplex(wires.votes, wires.certificates, wires.requests);
         let epochs = Epochs {
@@ -287,10 +274,49 @@ impl<E: Runtime> Node<E> {
             _ = marshal => EngineError::Ended("keeper of blocks"),
             _ = delivery => EngineError::Ended("delivery"),
             _ = blocks => EngineError::Ended("block channel"),
-            _ = out => EngineError::Ended("pool sender"),
-            _ = into => EngineError::Ended("pool receiver"),
+            _ = pool => EngineError::Ended("pool channel"),
             _ = muxers => EngineError::Ended("channels"),
         }
+    }
+
+    fn broadcast<S, R, M>(
+        &self,
+        me: PublicKey,
+        peers: M,
+        wire: (S, R),
+    ) -> (Handle<()>, buffered::Mailbox<PublicKey, EngineBlock>)
+    where
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+        M: AddressableManager<PublicKey = PublicKey>,
+    {
+        let config = buffered::Config {
+            public_key: me,
+            mailbox_size: MAILBOX,
+            deque_size: BLOCKS_KEPT,
+            priority: true,
+            codec_config: self.config.block_bytes_max,
+            peer_provider: peers,
+            strategy: Sequential,
+        };
+        let (engine, mailbox) = buffered::Engine::new(self.context.child("broadcast"), config);
+        (engine.start(wire), mailbox)
+    }
+
+    fn pool<S, R>(&self, wire: (S, R), messages: mpsc::Receiver<(To, Bytes)>, shared: Shared) -> Handle<()>
+    where
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        let (sender, receiver) = wire;
+        let received = run_receiver(receiver, shared, self.config.gossip_bytes_max);
+        self.context.child("pool").spawn(move |context| async move {
+            let sent = context.child("out").spawn(move |context| run_sender(context, sender, messages));
+            select! {
+                _ = sent => {},
+                _ = received => {},
+            }
+        })
     }
 
     fn shelves(&self, seats: &Seats) -> Result<Shelves<E>, EngineError> {
@@ -360,8 +386,8 @@ impl<E: Runtime> Node<E> {
         }
     }
 
-    /// Splits the channels of consensus by epoch. Votes of epochs that do not run here are told apart: they say that
-    /// others are ahead.
+    /// Splits the channels of consensus by epoch. Votes of epochs that do not run here are told apart: they
+    /// say that others are ahead.
     fn multiplex<S, R>(
         &self,
         votes: (S, R),

@@ -11,7 +11,8 @@ impl Ranges {
     pub(crate) fn insert(&mut self, first: u64, last: u64) {
         debug_assert!(first <= last);
         let (mut start, mut end) = (first, last);
-        // Every range that begins at or before the height after `last` and reaches the one before `first` is taken in.
+        // Every range that begins at or before the height after `last` and reaches the one before `first` is
+        // taken in.
         let touching: Vec<u64> = self
             .0
             .range(..=last.saturating_add(1))

@@ -6,7 +6,8 @@ use commonware_runtime::{Clock, Metrics, Spawner, Storage};
 use rand_core::CryptoRng;
 use tabellion_ledger::TimeMs;
 
-/// A runtime: tasks, clock, chance, metrics and journals. Tokio in production, the deterministic one in simulation.
+/// A runtime: tasks, clock, chance, metrics and journals. Tokio in production, the deterministic one in
+/// simulation.
 pub trait Runtime: Spawner + Clock + Storage + Metrics + CryptoRng {}
 
 impl<E: Spawner + Clock + Storage + Metrics + CryptoRng> Runtime for E {}

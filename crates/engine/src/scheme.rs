@@ -19,7 +19,8 @@ use crate::committee::{Committee, NodeKey};
 /// Name of every consensus signature, before the ledger id: part of the ledger's format.
 const NAMESPACE: &[u8] = b"tabellion/consensus/1";
 
-/// Committees held at once. Nodes need the current epoch, its neighbours and those that they catch up through.
+/// Committees held at once. Nodes need the current epoch, its neighbours and those that they catch up
+/// through.
 const EPOCHS_CACHED: usize = 64;
 
 /// What separates this ledger's votes from all other signatures.

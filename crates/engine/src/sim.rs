@@ -1,8 +1,9 @@
 //! The node without transport and machine, for simulation.
 //!
-//! [`run`] is what production runs, generic over runtime and network. With the feature `sim` there is also a whole
-//! simulated world of concrete types: a deterministic runtime, links that delay and lose, nodes that crash. It stands
-//! on parts of the engine that have no stable form yet, so nothing in production may use the feature.
+//! [`run`] is what production runs, generic over runtime and network. With the feature `sim` there is also a
+//! whole simulated world of concrete types: a deterministic runtime, links that delay and lose, nodes that
+//! crash. It stands on parts of the engine that have no stable form yet, so nothing in production may use the
+//! feature.
 
 #[cfg(feature = "sim")]
 mod world;

@@ -46,13 +46,14 @@ pub enum BlockKey {
 
 /// Storage of finalised blocks and of the votes that finalise them, over the node's own store.
 ///
-/// Two threads at most use it at once: one puts and gets, another waits in [`sync`](Self::sync), so a put must not
-/// wait for a sync under way. What was put is seen by reads at once, and is durable after the next sync that begins
-/// later. A put at a height or of a hash that is there already changes nothing.
+/// Two threads at most use it at once: one puts and gets, another waits in [`sync`](Self::sync), so a put
+/// must not wait for a sync under way. What was put is seen by reads at once, and is durable after the next
+/// sync that begins later. A put at a height or of a hash that is there already changes nothing.
 ///
-/// A block whose body was deleted counts as held in [`block_ranges`](Self::block_ranges), so that nobody fetches it
-/// again, while [`block`](Self::block) answers `None`. The last committed block and the last block of an epoch keep
-/// their bodies. Blocks may come with gaps: a node that catches up receives the newest block before those between.
+/// A block whose body was deleted counts as held in [`block_ranges`](Self::block_ranges), so that nobody
+/// fetches it again, while [`block`](Self::block) answers `None`. The last committed block and the last block
+/// of an epoch keep their bodies. Blocks may come with gaps: a node that catches up receives the newest block
+/// before those between.
 pub trait BlockStore: Send + Sync + 'static {
     /// Takes a finalised block.
     fn put_block(&self, hash: HeaderHash, block: &Arc<Block>) -> Result<(), StoreError>;
@@ -93,8 +94,8 @@ fn load(ranges: Vec<(Height, Height)>) -> Ranges {
 
 /// What both halves share: the store, and what to do when it fails.
 ///
-/// The engine's actors panic upon a store's error. A failed operation therefore never returns to them: it raises the
-/// fault, which ends the whole engine in order, and waits.
+/// The engine's actors panic upon a store's error. A failed operation therefore never returns to them: it
+/// raises the fault, which ends the whole engine in order, and waits.
 struct Backing<E> {
     context: E,
     store: Arc<dyn BlockStore>,

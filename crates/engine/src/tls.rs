@@ -10,9 +10,9 @@
 //!   <──── frames: length (4 bytes, big endian), message ────>
 //! ```
 //!
-//! The certificate is only a vessel for the key: who may connect is the committee's matter, so neither an expiry date
-//! nor an authority can cut validators off from each other. There is no resumption and no early data: every
-//! connection proves the key.
+//! The certificate is only a vessel for the key: who may connect is the committee's matter, so neither an
+//! expiry date nor an authority can cut validators off from each other. There is no resumption and no early
+//! data: every connection proves the key.
 
 mod certificate;
 mod credentials;

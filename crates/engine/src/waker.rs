@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use commonware_utils::channel::watch;
 
-/// Tells the engine that there may be work: a transaction has come, something is due. Cheap; call it from any thread.
+/// Tells the engine that there may be work: a transaction has come, something is due. Cheap; call it from any
+/// thread.
 #[derive(Clone, Debug)]
 pub struct Waker(Arc<watch::Sender<()>>);
 

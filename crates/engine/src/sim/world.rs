@@ -37,7 +37,8 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// A world of this seed that begins at 2026-01-01, lasts a day at most and has room for 64 nodes of usual limits.
+    /// A world of this seed that begins at 2026-01-01, lasts a day at most and has room for 64 nodes of usual
+    /// limits.
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
@@ -126,7 +127,8 @@ impl World {
         }
     }
 
-    /// Starts a node. Give every node a [`NodeConfig::journal_prefix`] of its own, and the same one when it restarts.
+    /// Starts a node. Give every node a [`NodeConfig::journal_prefix`] of its own, and the same one when it
+    /// restarts.
     ///
     /// `application` receives the node's controls before the node runs.
     pub async fn start<A: Application>(
@@ -173,7 +175,8 @@ pub struct SimulatedNode {
 }
 
 impl SimulatedNode {
-    /// Kills the node in the middle of what it does. What its store had not made durable is the store's to forget.
+    /// Kills the node in the middle of what it does. What its store had not made durable is the store's to
+    /// forget.
     pub async fn crash(self) {
         self.task.abort();
         // Resolves when all of the node's tasks are gone, so that its journals can be opened again.

@@ -10,7 +10,8 @@ use crate::committee::NodeKey;
 /// Ed25519, RFC 8410 section 3.
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// PKCS #8 (RFC 5958) around an Ed25519 seed: version 0, algorithm 1.3.101.112, octet string in an octet string.
+/// PKCS #8 (RFC 5958) around an Ed25519 seed: version 0, algorithm 1.3.101.112, octet string in an octet
+/// string.
 const PKCS8_HEAD: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 

@@ -59,7 +59,8 @@ pub(crate) enum TlsError {
     Transport(#[from] RuntimeError),
 }
 
-/// The state of TLS, shared by both directions. Held only while bytes are transformed, never while they travel.
+/// The state of TLS, shared by both directions. Held only while bytes are transformed, never while they
+/// travel.
 pub(super) type Shared = Arc<Mutex<Connection>>;
 
 /// Reads one TLS record, without trusting its length.

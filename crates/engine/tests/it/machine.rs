@@ -1,7 +1,7 @@
 //! The least machine that a ledger can have: a block carries one job, each job once.
 //!
-//! The job stands in the first eight bytes of the header's state root, the rest of which chains to the parent's. Job
-//! zero is a heartbeat.
+//! The job stands in the first eight bytes of the header's state root, the rest of which chains to the
+//! parent's. Job zero is a heartbeat.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock};
