@@ -75,6 +75,37 @@ pub fn write(files: &[(String, String)]) {
     }
 }
 
+/// Where the fuzz targets start from: their types' vectors, as bytes.
+#[expect(clippy::disallowed_methods, reason = "seeds are written with the vectors, on request only")]
+pub fn write_seeds(vectors: &[Vector]) {
+    for Vector { name, kind, bytes, .. } in vectors {
+        let Some(target) = target(kind) else { continue };
+        let seeds = folder().join("../fuzz/seeds").join(target);
+        std::fs::create_dir_all(&seeds).unwrap();
+        std::fs::write(seeds.join(name), bytes).unwrap();
+    }
+}
+
+/// The fuzz target that reads this type.
+fn target(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "Certificate" => "certificate",
+        "Envelope" | "Content" | "Transaction" => "transaction",
+        "Block" => "block",
+        "Header" | "LaneHeader" | "ChainHeader" => "header",
+        "FinalityProof" => "finality_proof",
+        "TrieProof" => "trie_proof",
+        "StateProof" => "state_proof",
+        "ProvedHeader" | "RecordProof" => "record_proof",
+        "Genesis" | "Parameters" | "Roster" => "genesis",
+        "Action" => "action",
+        "HistoryState" | "LaneState" | "CertificateRecord" | "KeyRecord" | "Scheduled" | "PublicKey" => {
+            "records"
+        }
+        _ => return None,
+    })
+}
+
 pub fn read(name: &str) -> Option<String> {
     std::fs::read_to_string(folder().join(name)).ok()
 }
