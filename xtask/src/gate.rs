@@ -49,7 +49,7 @@ struct Step {
 }
 
 /// Cheap failures first; the test runner last, so that its summary ends the output.
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step { name: "tools", slow: false, run: |root, _| passed(tools::install_missing(root)) },
     Step {
         name: "format",
@@ -63,6 +63,7 @@ const STEPS: [Step; 13] = [
     Step { name: "clippy", slow: false, run: clippy },
     Step { name: "documentation", slow: true, run: documentation },
     Step { name: "engine's stable modules", slow: true, run: engine_stability },
+    Step { name: "format by a second implementation", slow: false, run: second_implementation },
     Step { name: "outside vectors", slow: false, run: vectors },
     Step { name: "fuzz smoke", slow: true, run: fuzz_smoke },
     Step { name: "documentation tests", slow: true, run: documentation_tests },
@@ -147,6 +148,17 @@ fn engine_stability(root: &Path, _: &Options) -> Result<Outcome> {
     let command = cargo(root).args(["check", "--package", "tabellion-engine", "--locked"]);
     let folder = target_directory(root).join("stability");
     passed(command.env("RUSTFLAGS", "--cfg commonware_stability_BETA").env("CARGO_TARGET_DIR", folder).run())
+}
+
+/// Our own frozen vectors, checked by a program that was written from docs/format.md alone.
+fn second_implementation(root: &Path, _: &Options) -> Result<Outcome> {
+    let (holds, talk) = program(root, "python3").args(["vectors/check.py"]).transcript()?;
+    let told: Vec<&str> = talk.lines().filter(|line| !line.starts_with("ok ")).collect();
+    if !holds {
+        bail!("vectors/check.py:\n{}", told.join("\n"));
+    }
+    eprintln!("    vectors/check.py: {}", told.join("; "));
+    Ok(Outcome::Passed)
 }
 
 const VECTORS_SCRIPT: &str = "xtask/scripts/pkits.sh";

@@ -24,7 +24,7 @@ const PACKAGES: [Package; 4] = [
     Package {
         probe: &["python3", "-m", "pip", "--version"],
         package: "python3-pip",
-        why: "fetches test vectors",
+        why: "fetches test vectors; runs vectors/check.py",
     },
     Package {
         probe: &["c++", "--version"],
