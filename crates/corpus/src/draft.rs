@@ -232,8 +232,8 @@ pub(crate) fn serial_octets(number: u64) -> Vec<u8> {
     encoded[2..].to_vec()
 }
 
-/// The same certificate with another key, signed by another key: only SubjectPublicKeyInfo, the two algorithm names
-/// and the signature change; all other bytes stay.
+/// The same certificate with another key, signed by another key: only SubjectPublicKeyInfo, the two algorithm
+/// names and the signature change; all other bytes stay.
 pub fn reissue(certificate: &[u8], spki: &[u8], signer: &TestKey) -> Vec<u8> {
     let outer = AnyRef::from_der(certificate).expect("a certificate");
     let tbs = AnyRef::decode(&mut SliceReader::new(outer.value()).expect("short")).expect("a certificate");

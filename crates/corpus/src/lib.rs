@@ -1,10 +1,10 @@
 //! Certificates for tests and benches. Never part of the product.
 //!
-//! Purpose: every real public CA certificate with a chain to its root ([`real_chains`]), and certificates issued on
-//! the spot in any accepted algorithm, well formed or broken on purpose ([`TestCa`], [`Draft`]).
+//! Purpose: every real public CA certificate with a chain to its root ([`real_chains`]), and certificates
+//! issued on the spot in any accepted algorithm, well formed or broken on purpose ([`TestCa`], [`Draft`]).
 //!
-//! Absent: validation. Chains are put together by names and key identifiers only; whether they are valid is for the
-//! product to say.
+//! Absent: validation. Chains are put together by names and key identifiers only; whether they are valid is
+//! for the product to say.
 mod draft;
 pub mod extensions;
 mod openssl;

@@ -10,8 +10,9 @@ use crate::RealChain;
 
 /// What `openssl verify` says to each chain: nothing for valid, else its message.
 ///
-/// Same inputs as the product: each chain's own root is the only trust anchor, its intermediates the only helpers, the
-/// time is `at`, the policy any, and security level 2 stands for the accepted algorithms (SHA-2, RSA from 2048 bits).
+/// Same inputs as the product: each chain's own root is the only trust anchor, its intermediates the only
+/// helpers, the time is `at`, the policy any, and security level 2 stands for the accepted algorithms (SHA-2,
+/// RSA from 2048 bits).
 ///
 /// Errors: the command cannot be run, or files cannot be written.
 pub fn openssl_verdicts(chains: &[RealChain], at: TimeMs) -> std::io::Result<Vec<Option<String>>> {

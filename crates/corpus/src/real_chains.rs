@@ -1,7 +1,7 @@
 //! The public web's CA certificates, each with one chain to its root.
 //!
-//! The certificates come with the registry crate `certval_stores_mozilla` (a snapshot of Mozilla's CCADB reports), so
-//! that none stand in this repository.
+//! The certificates come with the registry crate `certval_stores_mozilla` (a snapshot of Mozilla's CCADB
+//! reports), so that none stand in this repository.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -33,9 +33,9 @@ pub fn real_roots() -> Vec<Vec<u8>> {
 
 /// One chain for each of the 2,534 CA certificates, in the order of their SHA-256.
 ///
-/// The chain is a shortest one by names and key identifiers; among equally short ones those whose certificates are
-/// valid at `at` win, then the smallest SHA-256. Certificates without any chain, roots, and bytes that are no
-/// certificate are left out.
+/// The chain is a shortest one by names and key identifiers; among equally short ones those whose
+/// certificates are valid at `at` win, then the smallest SHA-256. Certificates without any chain, roots, and
+/// bytes that are no certificate are left out.
 pub fn real_chains(at: TimeMs) -> Vec<RealChain> {
     let roots = real_roots();
     let root_ids: BTreeSet<_> = roots.iter().map(|root| CertificateId::of(root)).collect();

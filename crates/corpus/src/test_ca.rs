@@ -105,7 +105,8 @@ impl TestCa {
         draft.sign(&self.issuer().key)
     }
 
-    /// A certificate for a server of this name, with a fresh key of the issuer's kind (P-256 where that is slow to make).
+    /// A certificate for a server of this name, with a fresh key of the issuer's kind (P-256 where that is
+    /// slow to make).
     pub fn issue(&mut self, dns_name: &str) -> Vec<u8> {
         let kind = match self.issuer().key.kind() {
             KeyKind::Rsa2048 => KeyKind::P256,

@@ -14,8 +14,8 @@ pub fn pkits_certificates() -> Result<BTreeMap<String, Vec<u8>>, String> {
     let folder = PathBuf::from(vectors).join("PKITS_data/certs");
     let missing = |error: std::io::Error| {
         format!(
-            "no PKITS data in {}: {error}\n\nhint: run `xtask/scripts/pkits.sh`, or set TABELLION_VECTORS to the \
-             folder it wrote to",
+            "no PKITS data in {}: {error}\n\nhint: run `xtask/scripts/pkits.sh`, or set TABELLION_VECTORS to \
+             the folder it wrote to",
             folder.display()
         )
     };

@@ -1,5 +1,5 @@
-//! What a publish costs: chains of leaf, intermediate and root, cold and with a known intermediate, beside one raw
-//! signature check of the same algorithm in the same run.
+//! What a publish costs: chains of leaf, intermediate and root, cold and with a known intermediate, beside
+//! one raw signature check of the same algorithm in the same run.
 //!
 //! `cargo bench -p tabellion-pki`
 

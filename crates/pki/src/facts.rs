@@ -22,7 +22,8 @@ pub const NO_EXPIRY: TimeMs = TimeMs(253_402_300_799_000);
 pub struct Facts {
     /// SHA-256 of the certificate's DER.
     pub certificate: CertificateId,
-    /// SHA-1 of the certificate's DER: the name under which IKEv2 "Hash and URL" asks for it. No security rests on it.
+    /// SHA-1 of the certificate's DER: the name under which IKEv2 "Hash and URL" asks for it. No security
+    /// rests on it.
     #[serde(serialize_with = "as_hex")]
     pub sha1: [u8; 20],
     /// SHA-256 of the certificate's SubjectPublicKeyInfo.
@@ -45,8 +46,8 @@ pub struct Facts {
 impl Facts {
     /// Reads the facts of one DER certificate.
     ///
-    /// Refuses: more bytes than the default limit, cut off, followed by other bytes, not a certificate, alternative
-    /// names that do not decode.
+    /// Refuses: more bytes than the default limit, cut off, followed by other bytes, not a certificate,
+    /// alternative names that do not decode.
     pub fn of(certificate: &[u8]) -> Result<Self, CertificateRefusal> {
         let place = Place::Certificate;
         let decoded =

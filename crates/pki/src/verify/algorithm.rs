@@ -61,7 +61,8 @@ impl KeyAlgorithm {
     }
 }
 
-/// A signature algorithm that this verifier knows. SHA-1 and MD5 are not among them and cannot be switched on.
+/// A signature algorithm that this verifier knows. SHA-1 and MD5 are not among them and cannot be switched
+/// on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SignatureAlgorithm {
@@ -132,10 +133,11 @@ impl SignatureAlgorithm {
 
     /// The algorithm that an identifier names.
     ///
-    /// Parameters: NULL or absent for RSA PKCS #1 v1.5 (RFC 4055 5: absent must be accepted), one known form per hash
-    /// for RSA-PSS, absent for all others (RFC 5758, 8410, 9881).
+    /// Parameters: NULL or absent for RSA PKCS #1 v1.5 (RFC 4055 5: absent must be accepted), one known form
+    /// per hash for RSA-PSS, absent for all others (RFC 5758, 8410, 9881).
     ///
-    /// Errors: the object identifier of an unknown algorithm, with a remark where only the parameters are wrong.
+    /// Errors: the object identifier of an unknown algorithm, with a remark where only the parameters are
+    /// wrong.
     pub(crate) fn of(identifier: &AlgorithmIdentifierOwned) -> Result<Self, String> {
         let algorithm = match identifier.oid {
             RSA_SHA256 => Self::RsaSha256,
@@ -204,8 +206,8 @@ pub const RSA_BITS_MIN: u32 = 2048;
 pub const RSA_BITS_MAX: u32 = 8192;
 
 impl Default for AlgorithmSet {
-    /// All known kinds, post-quantum ones too, and RSA from 2048 to 4096 bits: larger keys cost every validator node
-    /// more than ten times a P-256 verification and no public CA uses them.
+    /// All known kinds, post-quantum ones too, and RSA from 2048 to 4096 bits: larger keys cost every
+    /// validator node more than ten times a P-256 verification and no public CA uses them.
     fn default() -> Self {
         Self {
             certificate_keys: KeyAlgorithm::ALL.to_vec(),
@@ -294,7 +296,8 @@ fn key_algorithm(identifier: &AlgorithmIdentifierOwned) -> Result<KeyAlgorithm, 
     }
 }
 
-/// Bits of the modulus, if these bytes are an RSAPublicKey with an odd modulus and an odd exponent of at least 3.
+/// Bits of the modulus, if these bytes are an RSAPublicKey with an odd modulus and an odd exponent of at
+/// least 3.
 fn rsa_bits(bytes: &[u8]) -> Option<u32> {
     let outer = AnyRef::from_der(bytes).ok().filter(|any| any.tag() == Tag::Sequence)?;
     let mut fields = SliceReader::new(outer.value()).ok()?;

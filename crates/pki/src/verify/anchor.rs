@@ -20,7 +20,8 @@ const CERTIFICATE_BYTES_HIGHEST: usize = 64 * 1024;
 const INTERMEDIATES_HIGHEST: usize = 12;
 const NAMES_HIGHEST: usize = 1000;
 
-/// [`ValidationParameters`] in the form that checking uses; built once per change of parameters, shared by all threads.
+/// [`ValidationParameters`] in the form that checking uses; built once per change of parameters, shared by
+/// all threads.
 pub struct PreparedParameters {
     pub(crate) anchors: BTreeMap<CertificateId, PreparedAnchor>,
     pub(crate) rules: FormRules,
@@ -41,8 +42,8 @@ pub(crate) struct PreparedAnchor {
 impl PreparedParameters {
     /// Decodes and checks everything in `parameters`.
     ///
-    /// Errors: a trusted CA that does not pass the pre-check or whose key is not accepted, a CA listed twice, texts
-    /// that are no policy or name, limits out of bounds.
+    /// Errors: a trusted CA that does not pass the pre-check or whose key is not accepted, a CA listed twice,
+    /// texts that are no policy or name, limits out of bounds.
     pub fn new(parameters: &ValidationParameters) -> Result<Self, ParameterFault> {
         check_limits(parameters)?;
         let policies = parameters.policy_identifiers()?;
@@ -54,8 +55,8 @@ impl PreparedParameters {
         // Without it a CA for mail could issue for servers.
         settings.set_extended_key_usage_path(true);
         settings.set_enforce_trust_anchor_constraints(true);
-        // The look-up of the trusted CA is ours, by SHA-256; the library's own would accept a certificate that merely
-        // carries an anchor's key.
+        // The look-up of the trusted CA is ours, by SHA-256; the library's own would accept a certificate
+        // that merely carries an anchor's key.
         settings.set_require_ta_store(false);
 
         let rules = FormRules::of(parameters);

@@ -9,13 +9,14 @@ use super::certificate::{FormRules, ParsedCertificate};
 
 /// A bounded memory of intermediate certificates.
 ///
-/// An entry says: under these rules of form the certificate with this SHA-256 passes the pre-check, and its signature
-/// verifies under the key with that SHA-256. Both are facts of the bytes alone, so a verdict never depends on what a
-/// cache holds, only its cost does.
+/// An entry says: under these rules of form the certificate with this SHA-256 passes the pre-check, and its
+/// signature verifies under the key with that SHA-256. Both are facts of the bytes alone, so a verdict never
+/// depends on what a cache holds, only its cost does.
 ///
-/// Sharing: verification reads a `&ChainCache` and returns what it learned as a value ([`Learned`]); whoever owns the
-/// cache takes it in with [`ChainCache::absorb`]. So many threads read one snapshot without locks, and the edge
-/// chooses how to hold it: a cache per thread, or `RwLock<Arc<ChainCache>>` that is replaced now and then.
+/// Sharing: verification reads a `&ChainCache` and returns what it learned as a value ([`Learned`]); whoever
+/// owns the cache takes it in with [`ChainCache::absorb`]. So many threads read one snapshot without locks,
+/// and the edge chooses how to hold it: a cache per thread, or `RwLock<Arc<ChainCache>>` that is replaced now
+/// and then.
 ///
 /// Eviction: when full, the entry that was used longest ago goes; the order is that of absorbing.
 #[derive(Clone, Default)]

@@ -14,7 +14,8 @@ use super::raw::{Parts, announced_length};
 use super::{AlgorithmSet, CertificateRefusal, Place, precheck};
 use crate::facts::{Facts, alternative_names};
 
-/// The part of the parameters on which the pre-check of one certificate depends; caches keep it in their keys.
+/// The part of the parameters on which the pre-check of one certificate depends; caches keep it in their
+/// keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FormRules {
     pub profile: Profile,

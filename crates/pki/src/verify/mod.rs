@@ -1,11 +1,13 @@
-//! Verification of a certificate and its chain: a pure function of the bytes and the participants' parameters.
+//! Verification of a certificate and its chain: a pure function of the bytes and the participants'
+//! parameters.
 //!
-//! Absent: clocks, files, network, path building (a chain comes in order from its request), revocation (a status
-//! comes from the ledger, and a CA's evidence is checked where it changes one).
+//! Absent: clocks, files, network, path building (a chain comes in order from its request), revocation (a
+//! status comes from the ledger, and a CA's evidence is checked where it changes one).
 //!
 //! ```text
-//!  bytes -> frame (size, cut off, trailing) -> decode -> pre-check -> accepted algorithms -> permitted names
-//!        -> interval -> RFC 5280 6.1 (constraints, names, policies, usages) -> wildcards -> signatures -> VerifiedChain
+//!  bytes -> frame (size, cut off, trailing) -> decode -> pre-check -> accepted algorithms
+//!        -> permitted names -> interval -> RFC 5280 6.1 (constraints, names, policies, usages)
+//!        -> wildcards -> signatures -> VerifiedChain
 //! ```
 mod algorithm;
 mod anchor;

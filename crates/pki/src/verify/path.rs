@@ -41,7 +41,8 @@ pub struct Chain<'a> {
 
 /// The time in which a whole chain is valid.
 ///
-/// Both ends belong to it, and as X.509 knows seconds, all of the last second does (OpenSSL 3.0 refuses that second).
+/// Both ends belong to it, and as X.509 knows seconds, all of the last second does (OpenSSL 3.0 refuses that
+/// second).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Interval {
     /// The latest start in the chain.
@@ -115,11 +116,11 @@ pub fn verify_chain(
 
 /// Verifies everything about a chain but the time, and tells in which time it is valid.
 ///
-/// Nothing else in path validation depends on the time, so this verdict can be kept for as long as the parameters
-/// stay, and a block's time be compared with the interval when the block is applied.
+/// Nothing else in path validation depends on the time, so this verdict can be kept for as long as the
+/// parameters stay, and a block's time be compared with the interval when the block is applied.
 ///
-/// Source: X.1409 8.2.1 (3): basic checks, processing of intermediate certificates, explicit policies (recommended);
-/// RFC 5280 6.1, RFC 9618, RFC 5937.
+/// Source: X.1409 8.2.1 (3): basic checks, processing of intermediate certificates, explicit policies
+/// (recommended); RFC 5280 6.1, RFC 9618, RFC 5937.
 pub fn verify_chain_timeless(
     prepared: &PreparedParameters,
     chain: &Chain<'_>,
@@ -239,10 +240,12 @@ impl Path<'_> {
         Ok(interval)
     }
 
-    /// The steps of RFC 5280 6.1 that the path library does, in its order; it counts certificates from the root down.
+    /// The steps of RFC 5280 6.1 that the path library does, in its order; it counts certificates from the
+    /// root down.
     ///
-    /// Left out of the library's own sequence: validity (see [`Path::interval`]), key sizes and critical extensions
-    /// (see `precheck` and `check_algorithms`, which cover more), signatures (see [`Path::check_signatures`]).
+    /// Left out of the library's own sequence: validity (see [`Path::interval`]), key sizes and critical
+    /// extensions (see `precheck` and `check_algorithms`, which cover more), signatures (see
+    /// [`Path::check_signatures`]).
     fn evaluate(&self) -> Result<Vec<String>, CertificateRefusal> {
         let intermediates = self.links.iter().rev().map(|link| link.certificate.library.clone()).collect();
         let path =

@@ -7,8 +7,8 @@ use thiserror::Error;
 
 use super::{AlgorithmSet, CertificateRefusal, NameRules};
 
-/// Raised whenever a verdict could change: by a rule of this crate, a version of the path library or of the signature
-/// library. Every validator node must run the same one, so it belongs to a ledger's parameters.
+/// Raised whenever a verdict could change: by a rule of this crate, a version of the path library or of the
+/// signature library. Every validator node must run the same one, so it belongs to a ledger's parameters.
 pub const VERIFIER_VERSION: u32 = 1;
 
 /// `anyPolicy`. Source: RFC 5280 4.2.1.4.
@@ -37,9 +37,10 @@ pub enum Profile {
     /// All of the pre-check: what clause 6 (path validation) needs, and what clause 4 requires of a CA.
     #[default]
     Strict,
-    /// Without those rules of clause 4 that bind the CA that issues but whose breach changes no verdict of clause 6:
-    /// the critical flags of basic, name and policy constraints and of alternative names, the two key identifiers and
-    /// their flags; and a root, which is trusted for its bytes, may have the serial number 0 or no basic constraints.
+    /// Without those rules of clause 4 that bind the CA that issues but whose breach changes no verdict of
+    /// clause 6: the critical flags of basic, name and policy constraints and of alternative names, the two
+    /// key identifiers and their flags; and a root, which is trusted for its bytes, may have the serial
+    /// number 0 or no basic constraints.
     Path,
 }
 
@@ -55,15 +56,16 @@ pub struct CertificateLimits {
 }
 
 impl Default for CertificateLimits {
-    /// 16 KiB is twice an ML-DSA-87 certificate; 6 intermediates are twice the longest chain seen in public use; 100
-    /// names is the limit of the public certificate authorities. Together they hold the worst case found, 20 ms of
-    /// name constraints, below a millisecond.
+    /// 16 KiB is twice an ML-DSA-87 certificate; 6 intermediates are twice the longest chain seen in public
+    /// use; 100 names is the limit of the public certificate authorities. Together they hold the worst case
+    /// found, 20 ms of name constraints, below a millisecond.
     fn default() -> Self {
         Self { certificate_bytes_max: 16 * 1024, intermediates_max: 6, names_max: 100 }
     }
 }
 
-/// Everything besides the chain that a verdict depends on. Set by the participants, part of the ledger's parameters.
+/// Everything besides the chain that a verdict depends on. Set by the participants, part of the ledger's
+/// parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValidationParameters {
     /// The trusted CAs.

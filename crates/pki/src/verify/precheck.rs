@@ -1,7 +1,7 @@
 //! The strict pre-check: what one certificate must fulfil by itself, before path validation sees it.
 //!
-//! Each rule closes a gap in which path validators differ, so that a verdict never hangs on such a corner. The order
-//! of the rules is part of the verdict; rules marked "strict" are left out by [`Profile::Path`].
+//! Each rule closes a gap in which path validators differ, so that a verdict never hangs on such a corner.
+//! The order of the rules is part of the verdict; rules marked "strict" are left out by [`Profile::Path`].
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,8 @@ use super::{CertificateRefusal, Place, Profile};
 /// Source: RFC 5280 4.1.2.2: conforming CAs use no longer ones (required).
 const SERIAL_OCTETS_MAX: usize = 20;
 
-/// What path validation processes; any other extension must not be critical. Source: RFC 5280 6.1.4 (o), 6.1.5 (f).
+/// What path validation processes; any other extension must not be critical. Source: RFC 5280 6.1.4 (o),
+/// 6.1.5 (f).
 const PROCESSED: [ObjectIdentifier; 9] = [
     ID_CE_BASIC_CONSTRAINTS,
     ID_CE_NAME_CONSTRAINTS,
@@ -212,7 +213,8 @@ impl Subject<'_> {
     fn check_issuing(&self) -> Result<(), CertificateRefusal> {
         let place = self.place;
         let has_constraints = self.has(&ID_CE_BASIC_CONSTRAINTS);
-        // Under the lenient profile a root may be a version 1 certificate: it is trusted by decision of the participants.
+        // Under the lenient profile a root may be a version 1 certificate: it is trusted by decision of the
+        // participants.
         let is_old_root = place == Place::Root && !self.is_strict && !has_constraints;
         if self.issues && !is_old_root {
             if !has_constraints {

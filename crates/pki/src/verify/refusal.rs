@@ -28,8 +28,8 @@ impl std::fmt::Display for Place {
 
 /// An expected no to a certificate or its chain.
 ///
-/// The order of the checks is fixed (see `precheck` and `path`), so a faulty chain always gets the same refusal.
-/// In the serialized form `code` is the tag, and the facts are the other fields.
+/// The order of the checks is fixed (see `precheck` and `path`), so a faulty chain always gets the same
+/// refusal. In the serialized form `code` is the tag, and the facts are the other fields.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize)]
 #[serde(tag = "code", rename_all = "kebab-case")]
 pub enum CertificateRefusal {
@@ -83,7 +83,7 @@ pub enum CertificateRefusal {
         extra: usize,
     },
     /// The bytes are no DER certificate.
-    #[error("{place} is not a DER certificate{}", position.map(|p| format!(" (at byte {p})")).unwrap_or_default())]
+    #[error("{place} is not a DER certificate{}", at_byte(*position))]
     Malformed {
         /// Which certificate.
         place: Place,
@@ -114,7 +114,8 @@ pub enum CertificateRefusal {
         /// The limit, 20.
         octets_max: usize,
     },
-    /// The signature algorithm inside and outside the signed part differ. Source: RFC 5280 4.1.1.2 (required).
+    /// The signature algorithm inside and outside the signed part differ. Source: RFC 5280 4.1.1.2
+    /// (required).
     #[error("{place} names {signed} as signature algorithm in its signed part and {outer} outside")]
     SignatureAlgorithmsDiffer {
         /// Which certificate.
@@ -152,7 +153,8 @@ pub enum CertificateRefusal {
         /// Object identifier.
         extension: String,
     },
-    /// A critical extension that path validation does not process. Source: RFC 5280 6.1.4 (o), 6.1.5 (f) (required).
+    /// A critical extension that path validation does not process. Source: RFC 5280 6.1.4 (o), 6.1.5 (f)
+    /// (required).
     #[error("{place} has the critical extension {extension}, which is not known here")]
     UnknownCriticalExtension {
         /// Which certificate.
@@ -228,7 +230,8 @@ pub enum CertificateRefusal {
         /// Which certificate.
         place: Place,
     },
-    /// A key usage that allows signing certificates in a certificate that is no CA. Source: RFC 5280 4.2.1.9 (required).
+    /// A key usage that allows signing certificates in a certificate that is no CA. Source: RFC 5280 4.2.1.9
+    /// (required).
     #[error("{place} may sign certificates by its key usage, but it is not a CA certificate")]
     CertSignWithoutCa {
         /// Which certificate.
@@ -497,4 +500,8 @@ impl CertificateRefusal {
             Self::Expired { .. } => "expired",
         }
     }
+}
+
+fn at_byte(position: Option<u32>) -> String {
+    position.map(|position| format!(" (at byte {position})")).unwrap_or_default()
 }

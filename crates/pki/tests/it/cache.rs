@@ -43,7 +43,8 @@ fn a_verdict_never_depends_on_the_cache() {
     }
     assert_eq!(cache.len(), 4);
 
-    // The second authority bears the same names: its intermediates do not vouch for the first one's certificates.
+    // The second authority bears the same names: its intermediates do not vouch for the first one's
+    // certificates.
     let certificate = first.issue("www.example.com");
     let chain = Chain {
         certificate: &certificate,

@@ -1,4 +1,5 @@
-//! The pre-check: one row per rule, each a certificate that breaks this rule alone and is signed as it should be.
+//! The pre-check: one row per rule, each a certificate that breaks this rule alone and is signed as it should
+//! be.
 
 use const_oid::db::rfc5280 as oid;
 use der::asn1::ObjectIdentifier;

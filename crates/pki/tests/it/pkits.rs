@@ -1,9 +1,10 @@
 //! NIST PKITS: the public key interoperability test suite, minus the cases that need revocation data.
 //!
-//! The data is that of the PyPI package `cryptography-vectors`; `xtask/scripts/pkits.sh` fetches it. RSA-2048 is the
-//! suite as NIST published it. The other editions are made from it: each certificate keeps all its bytes but its key,
-//! the algorithm names and the signature, and is signed by the new key of whoever signed the original, found by trying
-//! the signature; a signature that fits no key of the suite is again one that fits none.
+//! The data is that of the PyPI package `cryptography-vectors`; `xtask/scripts/pkits.sh` fetches it. RSA-2048
+//! is the suite as NIST published it. The other editions are made from it: each certificate keeps all its
+//! bytes but its key, the algorithm names and the signature, and is signed by the new key of whoever signed
+//! the original, found by trying the signature; a signature that fits no key of the suite is again one that
+//! fits none.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -144,7 +145,8 @@ fn differences(cases: &[Case], edition: &Edition, profile: Profile) -> Vec<Strin
     rows
 }
 
-/// X.1409 C3: basic checks, intermediate certificates and explicit policies as X.509 defines them; 173 of 173.
+/// X.1409 C3: basic checks, intermediate certificates and explicit policies as X.509 defines them; 173 of
+/// 173.
 #[test]
 fn all_pkits_cases_without_revocation_are_right() {
     assert_eq!(CASES.len(), 173);
@@ -179,8 +181,8 @@ fn the_strict_profile_refuses_only_missing_critical_flags() {
     assert_eq!(refused, expected);
 }
 
-/// Valid by the suite, refused here on purpose: DSA, and a start of validity before 1970, which no time of a ledger
-/// can express and which the decoder does not read.
+/// Valid by the suite, refused here on purpose: DSA, and a start of validity before 1970, which no time of a
+/// ledger can express and which the decoder does not read.
 #[test]
 fn dsa_and_dates_before_1970_are_refused() {
     const GOOD: &[&str] = &["GoodCACert"];

@@ -1,8 +1,9 @@
-//! The cases of NIST PKITS 1.0.1 that need no revocation data: files, policy inputs and verdicts as its document states
-//! them. Data without rows: 4.1.4 to 4.1.6 (DSA) and 4.2.3 stand in `pkits.rs` as exceptions with their reasons.
+//! The cases of NIST PKITS 1.0.1 that need no revocation data: files, policy inputs and verdicts as its
+//! document states them. Data without rows: 4.1.4 to 4.1.6 (DSA) and 4.2.3 stand in `pkits.rs` as exceptions
+//! with their reasons.
 //!
-//! 4.5.2 and 4.5.5 are valid paths here: what makes them invalid in the document is a revocation, which a ledger keeps
-//! as a status.
+//! 4.5.2 and 4.5.5 are valid paths here: what makes them invalid in the document is a revocation, which a
+//! ledger keeps as a status.
 
 use super::pkits::{Case, Policy};
 

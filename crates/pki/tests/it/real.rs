@@ -1,4 +1,5 @@
-//! Every real public CA certificate with its chain: the same verdicts on every run, and OpenSSL as the oracle.
+//! Every real public CA certificate with its chain: the same verdicts on every run, and OpenSSL as the
+//! oracle.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -45,7 +46,8 @@ fn verify(prepared: &PreparedParameters, chain: &RealChain, cache: &mut ChainCac
     verdict.outcome
 }
 
-/// X.1409 C3: validator nodes agree: the list of verdicts, with all facts, is the same bytes whatever was cached.
+/// X.1409 C3: validator nodes agree: the list of verdicts, with all facts, is the same bytes whatever was
+/// cached.
 #[test]
 fn all_real_chains_get_the_same_verdicts_twice() {
     assert_eq!(chains().len(), 2534);
