@@ -1,0 +1,181 @@
+use super::*;
+
+const DAY_MS: u64 = 86_400_000;
+
+fn row(number: u64) -> IndexRow {
+    let hash = tabellion_ledger::sha256(&number.to_be_bytes());
+    IndexRow {
+        certificate: CertificateId(hash),
+        key: KeyId(hash),
+        subject: format!("CN=Host {number},O=Ärzte \"Nord\" 100%_"),
+        issuer: format!("CN=CA {}", number % 3),
+        serial: format!("{number:x}"),
+        status: "normal".to_owned(),
+        valid_from: TimeMs(number),
+        valid_until: TimeMs((number * 7 % 50) * DAY_MS),
+        height: Height(number / 10),
+    }
+}
+
+/// Blocks of ten certificates each.
+fn fill(index: &Index, heights: std::ops::Range<u64>) {
+    for height in heights {
+        let rows: Vec<_> = (height * 10..height * 10 + 10).map(row).collect();
+        index.apply(Height(height), 3, &rows).unwrap();
+    }
+    index.commit().unwrap();
+}
+
+/// All pages of a question.
+fn all(index: &Index, question: &Question) -> Vec<IndexRow> {
+    let (mut rows, mut after) = (Vec::new(), None);
+    loop {
+        let page = index.query(&Question { after, ..question.clone() }).unwrap();
+        assert!(page.rows.len() <= question.limit);
+        rows.extend(page.rows);
+        match page.next {
+            Some(next) => after = Some(next.to_string().parse().unwrap()),
+            None => return rows,
+        }
+    }
+}
+
+#[test]
+fn questions_find_what_a_walk_over_all_rows_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    fill(&index, 0..20);
+    let rows: Vec<_> = (0..200).map(row).collect();
+    let some = |text: &str| Some(text.to_owned());
+    let table = [
+        Question { subject: some("host 17"), ..Question::default() },
+        Question { subject: some("HOST 1,"), ..Question::default() },
+        Question { subject: some("ärzte \"nord\""), ..Question::default() },
+        Question { subject: some("100%_"), ..Question::default() },
+        Question { subject: some("%_"), ..Question::default() },
+        Question { subject: some("9,"), ..Question::default() },
+        Question { subject: some("_%"), ..Question::default() },
+        Question { issuer: some("ca 2"), ..Question::default() },
+        Question { subject: some("Host 1"), issuer: some("CN=CA 2"), ..Question::default() },
+        Question { subject: some("nobody"), ..Question::default() },
+        Question { subject: some("\" OR subject : \"host"), ..Question::default() },
+        Question { expires_from: Some(TimeMs(3 * DAY_MS)), ..Question::default() },
+        Question { expires_until: Some(TimeMs(3 * DAY_MS)), ..Question::default() },
+        Question {
+            expires_from: Some(TimeMs(3 * DAY_MS)),
+            expires_until: Some(TimeMs(9 * DAY_MS)),
+            ..Question::default()
+        },
+        Question { issuer: some("CA 1"), expires_until: Some(TimeMs(9 * DAY_MS)), ..Question::default() },
+        Question::default(),
+    ];
+    for question in table {
+        let holds = |text: &str, part: &Option<String>| {
+            part.as_ref().is_none_or(|part| text.to_lowercase().contains(&part.to_lowercase()))
+        };
+        let mut expected: Vec<_> = rows
+            .iter()
+            .filter(|row| holds(&row.subject, &question.subject) && holds(&row.issuer, &question.issuer))
+            .filter(|row| question.expires_from.is_none_or(|moment| row.valid_until >= moment))
+            .filter(|row| question.expires_until.is_none_or(|moment| row.valid_until <= moment))
+            .cloned()
+            .collect();
+        if question.subject.is_none() && question.issuer.is_none() {
+            expected.sort_by_key(|row| row.valid_until);
+        }
+        for limit in [1, 7, 1_000] {
+            let question = Question { limit, ..question.clone() };
+            assert_eq!(all(&index, &question), expected, "{question:?}");
+        }
+    }
+}
+
+#[test]
+fn a_new_status_replaces_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    fill(&index, 0..2);
+    let revoked = IndexRow { status: "revoked".to_owned(), ..row(7) };
+    index.apply(Height(2), 1, std::slice::from_ref(&revoked)).unwrap();
+    index.commit().unwrap();
+    let question = Question { subject: Some("host 7".to_owned()), limit: 10, ..Question::default() };
+    assert_eq!(all(&index, &question), [revoked]);
+    assert_eq!(all(&index, &Question { limit: 100, ..Question::default() }).len(), 20);
+}
+
+#[test]
+fn a_crash_loses_the_batch_under_way_and_says_from_where_to_refill() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    fill(&index, 0..5);
+    index.apply(Height(5), 3, &[row(50)]).unwrap();
+    assert_eq!((index.applied_height(), index.transactions()), (Some(Height(5)), 18));
+    let question = Question { limit: 100, ..Question::default() };
+    assert_eq!(index.query(&question).unwrap().height, Some(Height(4)), "questions see what was committed");
+    drop(index);
+    let index = Index::open(folder.path()).unwrap();
+    assert_eq!((index.applied_height(), index.transactions()), (Some(Height(4)), 15));
+    fill(&index, 5..6);
+    let answer = index.query(&question).unwrap();
+    assert_eq!((answer.rows.len(), answer.height), (60, Some(Height(5))));
+}
+
+#[test]
+fn a_large_batch_commits_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    let rows: Vec<_> = (0..BATCH_ROWS as u64).map(row).collect();
+    index.apply(Height(0), 1, &rows).unwrap();
+    let question = Question { limit: 1, ..Question::default() };
+    assert_eq!(index.query(&question).unwrap().height, Some(Height(0)));
+}
+
+#[test]
+fn blocks_are_indexed_in_order_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    assert!(matches!(index.apply(Height(1), 0, &[]), Err(IndexError::Gap { found: Height(1), last: None })));
+    fill(&index, 0..3);
+    let gap = index.apply(Height(4), 0, &[]);
+    assert!(matches!(gap, Err(IndexError::Gap { found: Height(4), last: Some(Height(2)) })));
+    index.apply(Height(1), 9, &[row(999)]).unwrap();
+    assert_eq!((index.applied_height(), index.transactions()), (Some(Height(2)), 9));
+}
+
+#[test]
+fn an_emptied_index_is_refilled_to_the_same_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    fill(&index, 0..9);
+    let question = Question { subject: Some("host".to_owned()), limit: 1_000, ..Question::default() };
+    let before = index.query(&question).unwrap();
+    index.apply(Height(9), 1, &[row(500)]).unwrap();
+    index.clear().unwrap();
+    let empty = Answer { rows: Vec::new(), next: None, height: None };
+    assert_eq!((index.applied_height(), index.query(&question).unwrap()), (None, empty));
+    fill(&index, 0..9);
+    assert_eq!(index.query(&question).unwrap(), before);
+}
+
+#[test]
+fn an_index_of_another_layout_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    fill(&index, 0..2);
+    drop(index);
+    let connection = Connection::open(folder.path().join(INDEX_FILE)).unwrap();
+    connection.pragma_update(None, "user_version", 77).unwrap();
+    drop(connection);
+    let index = Index::open(folder.path()).unwrap();
+    assert_eq!(index.applied_height(), None);
+    fill(&index, 0..2);
+}
+
+#[test]
+fn a_text_that_is_no_cursor_is_refused() {
+    for text in ["", "1", "1.", ".1", "a.b", "1.2.3", "-1.2"] {
+        assert_eq!(text.parse::<Cursor>(), Err(CursorFault), "{text}");
+    }
+    let cursor: Cursor = "12.34".parse().unwrap();
+    assert_eq!(cursor.to_string(), "12.34");
+}
