@@ -153,6 +153,25 @@ fn all_validators_crash_at_once_and_lose_nothing_committed() {
 }
 
 #[test]
+fn deleted_bodies_disturb_neither_running_nor_restarted_nodes() {
+    simulate(16, Plan::new(4), |mut world| async move {
+        world.start_all().await;
+        for job in 1..=30 {
+            world.node(0).machine.submit(job);
+            world.done(&[0, 1, 2, 3], job, 5_000).await;
+        }
+        world.shelves.iter().for_each(|shelf| shelf.prune(20));
+        world.stop(2).await.unwrap();
+        world.node(0).machine.submit(31);
+        world.done(&[0, 1, 3], 31, 5_000).await;
+        world.start(2).await;
+        world.node(2).machine.submit(32);
+        world.done(&[0, 1, 2, 3], 32, 5_000).await;
+        world.agree();
+    });
+}
+
+#[test]
 fn a_late_joiner_catches_up() {
     simulate(7, Plan::new(4), |mut world| async move {
         for index in 0..3 {

@@ -1,6 +1,6 @@
 //! A store in memory that forgets at a crash what was not synced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use tabellion_engine::{BlockKey, BlockStore, FinalityVotes, StoreError};
@@ -10,6 +10,8 @@ use tabellion_ledger::{Block, HeaderHash, Height};
 struct Rows {
     blocks: BTreeMap<u64, (HeaderHash, Arc<Block>)>,
     votes: BTreeMap<u64, (HeaderHash, FinalityVotes)>,
+    /// Heights whose bodies were deleted; only their headers are left.
+    bare: BTreeSet<u64>,
 }
 
 #[derive(Default)]
@@ -35,7 +37,12 @@ impl Shelf {
         self.0.lock().unwrap().fails = true;
     }
 
-    /// All blocks, by height.
+    /// Deletes the bodies up to a height.
+    pub fn prune(&self, last: u64) {
+        self.0.lock().unwrap().rows.bare.extend(1..=last);
+    }
+
+    /// All headers as blocks, by height. No test block has more than a header.
     pub fn blocks(&self) -> Vec<Arc<Block>> {
         self.0.lock().unwrap().rows.blocks.values().map(|(_, block)| block.clone()).collect()
     }
@@ -75,7 +82,9 @@ impl BlockStore for Shelf {
     }
 
     fn block(&self, key: BlockKey) -> Result<Option<Arc<Block>>, StoreError> {
-        Ok(find(&self.0.lock().unwrap().rows.blocks, key).map(|(_, block)| block.clone()))
+        let inner = self.0.lock().unwrap();
+        let found = find(&inner.rows.blocks, key).map(|(_, block)| block.clone());
+        Ok(found.filter(|block| !inner.rows.bare.contains(&block.header.height.0)))
     }
 
     fn votes(&self, key: BlockKey) -> Result<Option<(HeaderHash, FinalityVotes)>, StoreError> {
