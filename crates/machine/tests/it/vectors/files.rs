@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use tabellion_corpus::{KeyKind, TestCa};
 
 /// Set to 1, the test writes the vectors in place of holding them against the code. Changing a frozen vector is a
 /// change of the format: say so in a commit of its own.
@@ -75,7 +76,7 @@ pub fn write(files: &[(String, String)]) {
     }
 }
 
-/// Where the fuzz targets start from: their types' vectors, as bytes.
+/// Where the fuzz targets start from: their types' vectors as bytes, and a certificate of each kind of key.
 #[expect(clippy::disallowed_methods, reason = "seeds are written with the vectors, on request only")]
 pub fn write_seeds(vectors: &[Vector]) {
     for Vector { name, kind, bytes, .. } in vectors {
@@ -83,6 +84,12 @@ pub fn write_seeds(vectors: &[Vector]) {
         let seeds = folder().join("../fuzz/seeds").join(target);
         std::fs::create_dir_all(&seeds).unwrap();
         std::fs::write(seeds.join(name), bytes).unwrap();
+    }
+    for kind in KeyKind::ALL {
+        let seed = folder().join("../fuzz/seeds/certificate").join(format!("{kind:?}").to_lowercase());
+        if !seed.exists() {
+            std::fs::write(seed, TestCa::new(kind).issue("seed.example")).unwrap();
+        }
     }
 }
 
