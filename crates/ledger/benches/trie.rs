@@ -32,6 +32,7 @@ fn loaded(records: u64) -> (MemoryPages, StateRoot) {
     (pages, root)
 }
 
+#[expect(clippy::disallowed_methods, reason = "a bench, not the crate, reads how large the trie is to be")]
 fn bench(criterion: &mut Criterion) {
     let records =
         std::env::var("TABELLION_BENCH_RECORDS").map_or(1_000_000, |text| text.parse().expect("a number"));
