@@ -1,8 +1,8 @@
 //! Block and header.
 //!
-//! X.1409 L1 (clauses 6, 3.1.2, 3.1.8): a genesis block, then blocks each linked to the one before by the hash of its
-//! header. X.1409 L3 (clause A.3): the header carries H(previous header) and the Merkle root of its body, so a body can
-//! be deleted and the chain still verifies.
+//! X.1409 L1 (clauses 6, 3.1.2, 3.1.8): a genesis block, then blocks each linked to the one before by the
+//! hash of its header. X.1409 L3 (clause A.3): the header carries H(previous header) and the Merkle root of
+//! its body, so a body can be deleted and the chain still verifies.
 
 use std::fmt;
 
@@ -18,8 +18,8 @@ pub const FORMAT_VERSION: u16 = 1;
 
 /// A block's header: all that is needed to verify the chain, a state proof or a record proof.
 ///
-/// Shape: [version, ledger id, height, previous header hash (zeros for genesis), time (ms), proposer, lanes root,
-/// state root, roster hash, next roster hash, history root].
+/// Shape: [version, ledger id, height, previous header hash (zeros for genesis), time (ms), proposer, lanes
+/// root, state root, roster hash, next roster hash, history root].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Version of the format.
@@ -105,10 +105,10 @@ pub struct Block {
     pub header: Header,
     /// The lanes with records.
     pub lanes: Vec<LaneBody>,
-    /// On a ledger of identifiers: the attachments of each transaction, in order of lanes and records, which travel
-    /// with a proposal so that every validator can verify, and are not recorded. The digest does not commit to them;
-    /// each is bound by the hash in its signed action. Empty once the block is finalised, and on a ledger of full
-    /// certificates.
+    /// On a ledger of identifiers: the attachments of each transaction, in order of lanes and records, which
+    /// travel with a proposal so that every validator can verify, and are not recorded. The digest does not
+    /// commit to them; each is bound by the hash in its signed action. Empty once the block is finalised, and
+    /// on a ledger of full certificates.
     pub carried: Vec<Vec<Vec<u8>>>,
 }
 
@@ -211,10 +211,7 @@ impl Block {
     pub fn check_body(&self) -> Result<(), BlockFault> {
         let found = self.transaction_count();
         if found > BLOCK_TRANSACTIONS_MAX {
-            return Err(BlockFault::Transactions {
-                found,
-                limit: BLOCK_TRANSACTIONS_MAX,
-            });
+            return Err(BlockFault::Transactions { found, limit: BLOCK_TRANSACTIONS_MAX });
         }
         let mut before: Option<Lane> = None;
         for body in &self.lanes {
@@ -236,11 +233,7 @@ impl Block {
         let lane = header.lane;
         let found = body.transactions.len();
         if found == 0 || u32::try_from(found) != Ok(header.record_count) {
-            return Err(BlockFault::RecordCount {
-                lane,
-                found,
-                said: header.record_count,
-            });
+            return Err(BlockFault::RecordCount { lane, found, said: header.record_count });
         }
         let here = (self.header.ledger, self.header.height, self.header.time);
         if (header.ledger, header.height, header.time) != here {
@@ -278,11 +271,7 @@ impl Wire for Block {
         for _ in 0..input.array(BLOCK_TRANSACTIONS_MAX)? {
             carried.push(decode_attachments(input)?);
         }
-        Ok(Self {
-            header,
-            lanes,
-            carried,
-        })
+        Ok(Self { header, lanes, carried })
     }
 }
 

@@ -1,8 +1,8 @@
 //! Deterministic CBOR (RFC 8949 section 4.2) under limits.
 //!
-//! The format uses unsigned and negative integers, byte and text strings, arrays, `true`, `false`, `null`, one tag and
-//! one map, always with the shortest head and a definite length. [`Reader`] refuses everything else, so a value has
-//! exactly one encoding and what decodes re-encodes to the same bytes.
+//! The format uses unsigned and negative integers, byte and text strings, arrays, `true`, `false`, `null`,
+//! one tag and one map, always with the shortest head and a definite length. [`Reader`] refuses everything
+//! else, so a value has exactly one encoding and what decodes re-encodes to the same bytes.
 
 use std::fmt;
 
@@ -93,10 +93,7 @@ pub fn to_bytes<T: Wire>(value: &T) -> Vec<u8> {
 /// Limit: `bytes_max` bytes.
 pub fn from_bytes<T: Wire>(bytes: &[u8], bytes_max: usize) -> Result<T, DecodeError> {
     if bytes.len() > bytes_max {
-        return Err(DecodeError::TooLong {
-            length: bytes.len(),
-            limit: bytes_max,
-        });
+        return Err(DecodeError::TooLong { length: bytes.len(), limit: bytes_max });
     }
     let mut input = Reader::new(bytes);
     let value = T::decode(&mut input)?;
@@ -236,18 +233,13 @@ impl<'a> Reader<'a> {
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
         let rest = &self.bytes[self.at..];
-        let taken = rest
-            .get(..count)
-            .ok_or(DecodeError::Truncated { at: self.bytes.len() })?;
+        let taken = rest.get(..count).ok_or(DecodeError::Truncated { at: self.bytes.len() })?;
         self.at += count;
         Ok(taken)
     }
 
     fn peek(&self) -> Result<u8, DecodeError> {
-        self.bytes
-            .get(self.at)
-            .copied()
-            .ok_or(DecodeError::Truncated { at: self.at })
+        self.bytes.get(self.at).copied().ok_or(DecodeError::Truncated { at: self.at })
     }
 
     fn head(&mut self, major: u8, expected: &'static str) -> Result<u64, DecodeError> {
@@ -272,10 +264,7 @@ impl<'a> Reader<'a> {
     }
 
     fn big_endian(&mut self, count: usize) -> Result<u64, DecodeError> {
-        Ok(self
-            .take(count)?
-            .iter()
-            .fold(0, |value, byte| value << 8 | u64::from(*byte)))
+        Ok(self.take(count)?.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
 
     fn length(&mut self, major: u8, limit: usize, expected: &'static str) -> Result<usize, DecodeError> {
@@ -304,15 +293,10 @@ impl<'a> Reader<'a> {
     /// A signed integer.
     pub fn int(&mut self) -> Result<i64, DecodeError> {
         let at = self.at;
-        let out_of_range = DecodeError::Unexpected {
-            at,
-            expected: "an integer of 64 bits",
-        };
+        let out_of_range = DecodeError::Unexpected { at, expected: "an integer of 64 bits" };
         if self.peek()? >> 5 == NEGATIVE {
             let value = self.head(NEGATIVE, "an integer")?;
-            return i64::try_from(value)
-                .map(|value| -1 - value)
-                .map_err(|_| out_of_range);
+            return i64::try_from(value).map(|value| -1 - value).map_err(|_| out_of_range);
         }
         i64::try_from(self.head(UINT, "an integer")?).map_err(|_| out_of_range)
     }
@@ -327,20 +311,17 @@ impl<'a> Reader<'a> {
     pub fn bytes_exact<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let at = self.at;
         let bytes = self.bytes(N)?;
-        bytes.try_into().map_err(|_| DecodeError::Unexpected {
-            at,
-            expected: "a byte string of fixed length",
-        })
+        bytes
+            .try_into()
+            .map_err(|_| DecodeError::Unexpected { at, expected: "a byte string of fixed length" })
     }
 
     /// A text string of at most `limit` bytes.
     pub fn text(&mut self, limit: usize) -> Result<&'a str, DecodeError> {
         let at = self.at;
         let length = self.length(TEXT, limit, "a text string")?;
-        std::str::from_utf8(self.take(length)?).map_err(|_| DecodeError::Unexpected {
-            at,
-            expected: "a text string in UTF-8",
-        })
+        std::str::from_utf8(self.take(length)?)
+            .map_err(|_| DecodeError::Unexpected { at, expected: "a text string in UTF-8" })
     }
 
     /// The head of an array of at most `limit` items.
@@ -353,10 +334,7 @@ impl<'a> Reader<'a> {
         let at = self.at;
         match self.array(count)? == count {
             true => Ok(()),
-            false => Err(DecodeError::Unexpected {
-                at,
-                expected: "an array of fixed length",
-            }),
+            false => Err(DecodeError::Unexpected { at, expected: "an array of fixed length" }),
         }
     }
 
@@ -365,10 +343,7 @@ impl<'a> Reader<'a> {
         let at = self.at;
         match self.length(MAP, count, "a map")? == count {
             true => Ok(()),
-            false => Err(DecodeError::Unexpected {
-                at,
-                expected: "a map of fixed size",
-            }),
+            false => Err(DecodeError::Unexpected { at, expected: "a map of fixed size" }),
         }
     }
 
@@ -377,10 +352,7 @@ impl<'a> Reader<'a> {
         let at = self.at;
         match self.head(TAG, "a tag")? == tag {
             true => Ok(()),
-            false => Err(DecodeError::Unexpected {
-                at,
-                expected: "another tag",
-            }),
+            false => Err(DecodeError::Unexpected { at, expected: "another tag" }),
         }
     }
 
@@ -390,10 +362,7 @@ impl<'a> Reader<'a> {
         match self.take(1)?[0] {
             FALSE => Ok(false),
             TRUE => Ok(true),
-            _ => Err(DecodeError::Unexpected {
-                at,
-                expected: "true or false",
-            }),
+            _ => Err(DecodeError::Unexpected { at, expected: "true or false" }),
         }
     }
 
@@ -408,17 +377,14 @@ impl<'a> Reader<'a> {
 
     /// A value, or `null`.
     pub fn option<T: Wire>(&mut self) -> Result<Option<T>, DecodeError> {
-        if self.null()? {
-            Ok(None)
-        } else {
-            T::decode(self).map(Some)
-        }
+        if self.null()? { Ok(None) } else { T::decode(self).map(Some) }
     }
 
     /// An array of at most `limit` values.
     pub fn list<T: Wire>(&mut self, limit: usize) -> Result<Vec<T>, DecodeError> {
         let count = self.array(limit)?;
-        // Each value takes a byte at least: a head that lies cannot make us reserve more than the bytes at hand.
+        // Each value takes a byte at least: a head that lies cannot make us reserve more than the bytes at
+        // hand.
         let mut values = Vec::with_capacity(count.min(self.bytes.len() - self.at));
         for _ in 0..count {
             values.push(T::decode(self)?);

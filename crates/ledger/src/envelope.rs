@@ -1,7 +1,7 @@
 //! The signed envelope: COSE_Sign1 (RFC 9052 section 4.2) in one fixed form.
 //!
-//! Shape: `18([protected, {}, payload, signature])` where protected is the bytes of `{1: algorithm, 4: key id}`.
-//! The signature covers `["Signature1", protected, h'', payload]`.
+//! Shape: `18([protected, {}, payload, signature])` where protected is the bytes of
+//! `{1: algorithm, 4: key id}`. The signature covers `["Signature1", protected, h'', payload]`.
 
 use std::fmt;
 
@@ -82,36 +82,25 @@ impl Envelope {
         out.into_bytes()
     }
 
-    /// SHA-256 of the signed bytes. The signature is left out: a second valid signature over the same content makes
-    /// no second transaction.
+    /// SHA-256 of the signed bytes. The signature is left out: a second valid signature over the same content
+    /// makes no second transaction.
     ///
     /// Source: X.1409 L2, clause 3.1.12 (required).
     pub fn transaction_id(&self) -> TransactionId {
-        TransactionId(sha256(&Self::signed_bytes(
-            self.algorithm,
-            &self.key_id,
-            &self.payload,
-        )))
+        TransactionId(sha256(&Self::signed_bytes(self.algorithm, &self.key_id, &self.payload)))
     }
 
     /// Checks the signature with the key that the envelope names.
     #[cfg(not(target_family = "wasm"))]
     pub fn verify(&self, key: &PublicKey) -> Result<(), EnvelopeError> {
         if key.id() != self.key_id {
-            return Err(EnvelopeError::OtherKey {
-                named: self.key_id,
-                given: key.id(),
-            });
+            return Err(EnvelopeError::OtherKey { named: self.key_id, given: key.id() });
         }
         if key.algorithm() != self.algorithm {
-            return Err(EnvelopeError::OtherAlgorithm {
-                named: self.algorithm,
-                given: key.algorithm(),
-            });
+            return Err(EnvelopeError::OtherAlgorithm { named: self.algorithm, given: key.algorithm() });
         }
         let signed = Self::signed_bytes(self.algorithm, &self.key_id, &self.payload);
-        key.verify(&signed, &self.signature)
-            .map_err(EnvelopeError::Signature)
+        key.verify(&signed, &self.signature).map_err(EnvelopeError::Signature)
     }
 }
 
@@ -135,12 +124,7 @@ impl Wire for Envelope {
         if signature.0.len() != algorithm.signature_bytes() {
             return Err(DecodeError::Value { field: "signature" });
         }
-        Ok(Self {
-            algorithm,
-            key_id,
-            payload,
-            signature,
-        })
+        Ok(Self { algorithm, key_id, payload, signature })
     }
 }
 
@@ -148,15 +132,11 @@ fn decode_protected(bytes: &[u8]) -> Result<(Algorithm, KeyId), DecodeError> {
     let mut input = Reader::new(bytes);
     input.map_exact(2)?;
     if input.int()? != HEADER_ALGORITHM {
-        return Err(DecodeError::Value {
-            field: "protected header 1",
-        });
+        return Err(DecodeError::Value { field: "protected header 1" });
     }
     let algorithm = Algorithm::decode(&mut input)?;
     if input.int()? != HEADER_KEY_ID {
-        return Err(DecodeError::Value {
-            field: "protected header 4",
-        });
+        return Err(DecodeError::Value { field: "protected header 4" });
     }
     let key_id = KeyId::decode(&mut input)?;
     input.finish()?;

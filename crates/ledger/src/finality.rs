@@ -1,6 +1,7 @@
 //! Finality: a header under the signatures of a quorum of its roster, checkable without the engine.
 //!
-//! Each validator signs, with plain Ed25519 (RFC 8032, verified by the rules of ZIP 215), the engine's finalise vote:
+//! Each validator signs, with plain Ed25519 (RFC 8032, verified by the rules of ZIP 215), the engine's
+//! finalise vote:
 //!
 //! ```text
 //! varint(62) || "tabellion/consensus/1" || ledger id (32) || "_FINALIZE"
@@ -43,10 +44,7 @@ impl Wire for FinalitySignature {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         input.array_exact(2)?;
-        Ok(Self {
-            validator: input.u16("validator index")?,
-            signature: input.bytes_exact()?,
-        })
+        Ok(Self { validator: input.u16("validator index")?, signature: input.bytes_exact()? })
     }
 }
 
@@ -138,36 +136,21 @@ impl std::error::Error for FinalityFault {}
 impl FinalityProof {
     /// What each validator signed.
     pub fn message(&self, ledger: &LedgerId) -> Vec<u8> {
-        finalize_message(
-            ledger,
-            self.epoch,
-            self.view,
-            self.parent_view,
-            &self.header.hash(),
-        )
+        finalize_message(ledger, self.epoch, self.view, self.parent_view, &self.header.hash())
     }
 
     /// Checks the proof against a ledger and its roster.
     pub fn verify(&self, ledger: &LedgerId, roster: &Roster) -> Result<(), FinalityFault> {
         let header = &self.header;
         if header.ledger != *ledger {
-            return Err(FinalityFault::ForeignLedger {
-                named: header.ledger,
-                expected: *ledger,
-            });
+            return Err(FinalityFault::ForeignLedger { named: header.ledger, expected: *ledger });
         }
         let given = roster.hash();
         if header.roster != given {
-            return Err(FinalityFault::OtherRoster {
-                named: header.roster,
-                given,
-            });
+            return Err(FinalityFault::OtherRoster { named: header.roster, given });
         }
         if self.epoch != roster.epoch() {
-            return Err(FinalityFault::OtherEpoch {
-                named: self.epoch,
-                given: roster.epoch(),
-            });
+            return Err(FinalityFault::OtherEpoch { named: self.epoch, given: roster.epoch() });
         }
         let (found, needed) = (self.signatures.len(), roster.quorum());
         if found < needed {
@@ -180,10 +163,7 @@ impl FinalityProof {
         let mut least = 0;
         for FinalitySignature { validator, signature } in &self.signatures {
             let validator = *validator;
-            let signer = roster
-                .validators()
-                .get(usize::from(validator))
-                .filter(|_| validator >= least);
+            let signer = roster.validators().get(usize::from(validator)).filter(|_| validator >= least);
             let signer = signer.ok_or(FinalityFault::Signer { validator })?;
             least = validator + 1;
             VerificationKey::try_from(signer.key)
@@ -204,10 +184,7 @@ pub fn finalize_message(
 ) -> Vec<u8> {
     let namespace = [CONSENSUS_NAMESPACE, ledger.as_bytes(), FINALIZE_SUFFIX].concat();
     let mut message = Vec::with_capacity(namespace.len() + 63);
-    push_varint(
-        &mut message,
-        u64::try_from(namespace.len()).expect("invariant: usize fits u64"),
-    );
+    push_varint(&mut message, u64::try_from(namespace.len()).expect("invariant: usize fits u64"));
     message.extend_from_slice(&namespace);
     push_varint(&mut message, epoch);
     push_varint(&mut message, view);

@@ -31,11 +31,7 @@ pub struct IdError {
 
 impl fmt::Display for IdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "an identifier is 64 hexadecimal digits; this text has {} characters",
-            self.length
-        )
+        write!(f, "an identifier is 64 hexadecimal digits; this text has {} characters", self.length)
     }
 }
 

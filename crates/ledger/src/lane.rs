@@ -1,6 +1,7 @@
 //! Lanes: a block's body split by service, each lane with a chain of headers of its own.
 //!
-//! A lane's bodies can be deleted under its own rule (X.1409 A.3, 11.2.2) while every other lane and all headers stay.
+//! A lane's bodies can be deleted under its own rule (X.1409 A.3, 11.2.2) while every other lane and all
+//! headers stay.
 
 use std::fmt;
 use std::str::FromStr;
@@ -82,11 +83,7 @@ impl FromStr for Lane {
                     .strip_prefix("audit/")
                     .and_then(|class| class.parse().ok())
                     .ok_or(unknown.clone())?;
-                if class > RETENTION_CLASS_MAX {
-                    Err(unknown)
-                } else {
-                    Ok(Self::Audit(class))
-                }
+                if class > RETENTION_CLASS_MAX { Err(unknown) } else { Ok(Self::Audit(class)) }
             }
         }
     }
@@ -104,8 +101,8 @@ impl Wire for Lane {
 
 /// The header of one lane in one block.
 ///
-/// Shape: [ledger id, lane, height, time (ms), previous lane header hash (zeros for the first), records root, count,
-/// latest expiry (ms), root over all earlier lane headers].
+/// Shape: [ledger id, lane, height, time (ms), previous lane header hash (zeros for the first), records root,
+/// count, latest expiry (ms), root over all earlier lane headers].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaneHeader {
     /// The ledger.
@@ -198,10 +195,7 @@ impl Wire for LaneBody {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         input.array_exact(2)?;
-        Ok(Self {
-            header: LaneHeader::decode(input)?,
-            transactions: input.list(BLOCK_TRANSACTIONS_MAX)?,
-        })
+        Ok(Self { header: LaneHeader::decode(input)?, transactions: input.list(BLOCK_TRANSACTIONS_MAX)? })
     }
 }
 

@@ -1,9 +1,11 @@
 //! The ledger's format: what outlives every node, engine and operator.
 //!
-//! Purpose: identifiers, deterministic encoding, signed transactions, lanes, blocks, Merkle trees, the state trie,
-//! the roster, finality and the proofs that anybody can check offline. `docs/format.md` describes every byte.
+//! Purpose: identifiers, deterministic encoding, signed transactions, lanes, blocks, Merkle trees, the state
+//! trie, the roster, finality and the proofs that anybody can check offline. `docs/format.md` describes every
+//! byte.
 //!
-//! Absent: the rules of a service (see `tabellion-pki`), clocks, chance, files, sockets, the consensus engine.
+//! Absent: the rules of a service (see `tabellion-pki`), clocks, chance, files, sockets, the consensus
+//! engine.
 //!
 //! ```text
 //!  bytes -> Transaction -> LaneBody (records root) -> Header (lanes root, state root, history root)

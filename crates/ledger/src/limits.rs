@@ -1,6 +1,7 @@
 //! Every limit of the format, each with its reason. Parameters of a ledger may be tighter, never wider.
 
-/// Bytes of one block on the wire. Two megabytes cross a 100 Mbit/s link in 160 ms, below the finality goal's order.
+/// Bytes of one block on the wire. Two megabytes cross a 100 Mbit/s link in 160 ms, below the finality goal's
+/// order.
 pub const BLOCK_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Transactions of one block: bounds the work of a vote.
 pub const BLOCK_TRANSACTIONS_MAX: usize = 4096;

@@ -49,10 +49,9 @@ impl fmt::Display for ProofFault {
             Self::Finality(fault) => write!(f, "the header is not final: {fault}"),
             Self::State(fault) => write!(f, "the record does not belong to the state: {fault}"),
             Self::OtherKey => write!(f, "the proof is for another record"),
-            Self::History => write!(
-                f,
-                "the block's header does not belong to the finalised header's history"
-            ),
+            Self::History => {
+                write!(f, "the block's header does not belong to the finalised header's history")
+            }
             Self::Lane => write!(f, "the lane header does not belong to the block"),
             Self::Record => write!(f, "the transaction does not belong to the lane"),
             Self::Transaction(error) => write!(f, "the transaction's bytes are refused: {error}"),
@@ -79,19 +78,16 @@ pub struct StateProof {
 }
 
 impl StateProof {
-    /// Checks the proof: on return the record (or its absence) is what the ledger held after the returned header.
+    /// Checks the proof: on return the record (or its absence) is what the ledger held after the returned
+    /// header.
     pub fn verify(&self, ledger: &LedgerId, roster: &Roster, key: &StateKey) -> Result<&Header, ProofFault> {
         if self.key != *key {
             return Err(ProofFault::OtherKey);
         }
-        self.finality
-            .verify(ledger, roster)
-            .map_err(ProofFault::Finality)?;
+        self.finality.verify(ledger, roster).map_err(ProofFault::Finality)?;
         let header = &self.finality.header;
         let value_hash = self.record.as_deref().map(sha256);
-        self.trie
-            .verify(&header.state_root, &key.path(), value_hash.as_ref())
-            .map_err(ProofFault::State)?;
+        self.trie.verify(&header.state_root, &key.path(), value_hash.as_ref()).map_err(ProofFault::State)?;
         Ok(header)
     }
 }
@@ -113,17 +109,8 @@ impl Wire for StateProof {
         input.array_exact(5)?;
         let map = u8::try_from(input.uint()?).map_err(|_| DecodeError::Value { field: "map" })?;
         let key = StateKey::new(map, input.bytes(STATE_KEY_BYTES_MAX)?);
-        let record = if input.null()? {
-            None
-        } else {
-            Some(input.bytes(RECORD_BYTES_MAX)?.to_vec())
-        };
-        Ok(Self {
-            key,
-            record,
-            trie: TrieProof::decode(input)?,
-            finality: FinalityProof::decode(input)?,
-        })
+        let record = if input.null()? { None } else { Some(input.bytes(RECORD_BYTES_MAX)?.to_vec()) };
+        Ok(Self { key, record, trie: TrieProof::decode(input)?, finality: FinalityProof::decode(input)? })
     }
 }
 
@@ -144,16 +131,12 @@ pub struct ProvedHeader {
 impl ProvedHeader {
     /// The header that this proves.
     pub fn header(&self) -> &Header {
-        self.older
-            .as_ref()
-            .map_or(&self.finality.header, |(header, _)| header)
+        self.older.as_ref().map_or(&self.finality.header, |(header, _)| header)
     }
 
     /// Checks the proof and returns the header.
     pub fn verify(&self, ledger: &LedgerId, roster: &Roster) -> Result<&Header, ProofFault> {
-        self.finality
-            .verify(ledger, roster)
-            .map_err(ProofFault::Finality)?;
+        self.finality.verify(ledger, roster).map_err(ProofFault::Finality)?;
         if let Some((older, path)) = &self.older {
             let newest = &self.finality.header;
             let size = newest.height.0;
@@ -195,10 +178,11 @@ impl Wire for ProvedHeader {
 
 /// A transaction under a finalised header.
 ///
-/// The lanes of a block are few, so the proof names them all: a path would leave the lane's place and the number of
-/// lanes to whoever made the proof.
+/// The lanes of a block are few, so the proof names them all: a path would leave the lane's place and the
+/// number of lanes to whoever made the proof.
 ///
-/// Shape: [proved header, [lane header hash, ...], lane header, record's place, path of the record, transaction bytes].
+/// Shape: [proved header, [lane header hash, ...], lane header, record's place, path of the record,
+/// transaction bytes].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordProof {
     /// The header of the transaction's block.
@@ -231,9 +215,7 @@ impl RecordProof {
         }
         let transaction = Transaction::from_bytes(&self.transaction).map_err(ProofFault::Transaction)?;
         if transaction.id() != *id {
-            return Err(ProofFault::OtherTransaction {
-                found: transaction.id(),
-            });
+            return Err(ProofFault::OtherTransaction { found: transaction.id() });
         }
         let leaf = transaction.record_leaf();
         let count = u64::from(self.lane.record_count);

@@ -32,9 +32,7 @@ impl FromStr for MemberId {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         match (1..=Self::LENGTH_MAX).contains(&text.len()) && text.bytes().all(allowed) {
             true => Ok(Self(text.to_owned())),
-            false => Err(RosterFault::MemberId {
-                text: text.chars().take(64).collect(),
-            }),
+            false => Err(RosterFault::MemberId { text: text.chars().take(64).collect() }),
         }
     }
 }
@@ -65,10 +63,7 @@ impl Wire for MemberId {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        input
-            .text(Self::LENGTH_MAX)?
-            .parse()
-            .map_err(|_| DecodeError::Value { field: "member id" })
+        input.text(Self::LENGTH_MAX)?.parse().map_err(|_| DecodeError::Value { field: "member id" })
     }
 }
 
@@ -88,9 +83,7 @@ pub struct Validator {
 impl Validator {
     /// The key's identifier.
     pub fn key_id(&self) -> KeyId {
-        PublicKey::new(Algorithm::Ed25519, &self.key)
-            .expect("invariant: 32 bytes are an Ed25519 key")
-            .id()
+        PublicKey::new(Algorithm::Ed25519, &self.key).expect("invariant: 32 bytes are an Ed25519 key").id()
     }
 }
 
@@ -169,11 +162,7 @@ impl Roster {
         if !(1..=VALIDATORS_MAX).contains(&found) {
             return Err(RosterFault::Size { found });
         }
-        match self
-            .validators
-            .windows(2)
-            .position(|pair| pair[0].key >= pair[1].key)
-        {
+        match self.validators.windows(2).position(|pair| pair[0].key >= pair[1].key) {
             Some(index) => Err(RosterFault::KeyOrder { index: index + 1 }),
             None => Ok(()),
         }
@@ -191,10 +180,7 @@ impl Roster {
 
     /// The place of the validator with this key.
     pub fn index_of(&self, key: &[u8; 32]) -> Option<u16> {
-        let index = self
-            .validators
-            .binary_search_by_key(key, |validator| validator.key)
-            .ok()?;
+        let index = self.validators.binary_search_by_key(key, |validator| validator.key).ok()?;
         u16::try_from(index).ok()
     }
 
@@ -218,13 +204,8 @@ impl Wire for Roster {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         input.array_exact(2)?;
-        let roster = Self {
-            epoch: input.uint()?,
-            validators: input.list(VALIDATORS_MAX)?,
-        };
-        roster
-            .check()
-            .map_err(|_| DecodeError::Value { field: "roster" })?;
+        let roster = Self { epoch: input.uint()?, validators: input.list(VALIDATORS_MAX)? };
+        roster.check().map_err(|_| DecodeError::Value { field: "roster" })?;
         Ok(roster)
     }
 }

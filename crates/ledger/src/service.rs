@@ -1,7 +1,9 @@
 //! The contract between a service and the machine.
 //!
-//! A service has three functions. `check(transaction, parameters)` needs no state, is expensive and runs in parallel.
-//! `apply(checked, context, view)` is cheap, runs in order, reads a [`View`] and returns [`Effects`] or a refusal.
+//! A service has three functions. `check(transaction, parameters)` needs no state, is expensive and runs in
+//! parallel.
+//! `apply(checked, context, view)` is cheap, runs in order, reads a [`View`] and returns [`Effects`] or a
+//! refusal.
 //! `close(context, view)` runs once at the end of each block. Only the machine merges effects.
 
 use std::collections::BTreeMap;
@@ -143,7 +145,8 @@ impl View for Staged<'_> {
 
 /// The record under `key`, decoded.
 ///
-/// The state holds only records that this program encoded; anything else is a bug or a broken disk, and stops the node.
+/// The state holds only records that this program encoded; anything else is a bug or a broken disk, and stops
+/// the node.
 pub fn read<T: Wire>(view: &dyn View, key: &StateKey) -> Option<T> {
     let bytes = view.get(key)?;
     Some(

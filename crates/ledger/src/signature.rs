@@ -1,7 +1,7 @@
 //! Keys and signatures of submitters and validators.
 //!
-//! Algorithms and their COSE numbers: Ed25519 (-8, RFC 9053), ES256 (-7), ML-DSA-65 (-49). Which of them a ledger
-//! accepts is a parameter.
+//! Algorithms and their COSE numbers: Ed25519 (-8, RFC 9053), ES256 (-7), ML-DSA-65 (-49). Which of them a
+//! ledger accepts is a parameter.
 
 use std::fmt;
 
@@ -37,9 +37,7 @@ impl Algorithm {
 
     /// The algorithm with this COSE number.
     pub fn from_cose_number(number: i64) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.cose_number() == number)
+        Self::ALL.into_iter().find(|algorithm| algorithm.cose_number() == number)
     }
 
     /// Bytes of a public key: raw (Ed25519, ML-DSA-65) or an uncompressed point (ES256).
@@ -62,9 +60,7 @@ impl Algorithm {
     /// What stands before the raw key in a DER SubjectPublicKeyInfo (RFC 8410, RFC 5480, RFC 9881).
     pub fn spki_prefix(self) -> &'static [u8] {
         match self {
-            Self::Ed25519 => &[
-                0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
-            ],
+            Self::Ed25519 => &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00],
             Self::Es256 => &[
                 0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08,
                 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
@@ -128,11 +124,7 @@ pub enum SignatureFault {
 impl fmt::Display for SignatureFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Length {
-                algorithm,
-                found,
-                expected,
-            } => {
+            Self::Length { algorithm, found, expected } => {
                 write!(f, "{algorithm} wants {expected} bytes, {found} found")
             }
             Self::Invalid { algorithm } => write!(f, "the {algorithm} signature does not verify"),
@@ -147,16 +139,9 @@ impl PublicKey {
     pub fn new(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, SignatureFault> {
         let expected = algorithm.public_key_bytes();
         if bytes.len() != expected {
-            return Err(SignatureFault::Length {
-                algorithm,
-                found: bytes.len(),
-                expected,
-            });
+            return Err(SignatureFault::Length { algorithm, found: bytes.len(), expected });
         }
-        Ok(Self {
-            algorithm,
-            bytes: bytes.to_vec(),
-        })
+        Ok(Self { algorithm, bytes: bytes.to_vec() })
     }
 
     /// The key in a DER SubjectPublicKeyInfo, if it is of one of the three algorithms.
@@ -197,11 +182,7 @@ impl PublicKey {
         let algorithm = self.algorithm;
         let expected = algorithm.signature_bytes();
         if signature.0.len() != expected {
-            return Err(SignatureFault::Length {
-                algorithm,
-                found: signature.0.len(),
-                expected,
-            });
+            return Err(SignatureFault::Length { algorithm, found: signature.0.len(), expected });
         }
         let verifier: &'static dyn aws::VerificationAlgorithm = match algorithm {
             Algorithm::Ed25519 => &aws::ED25519,

@@ -57,9 +57,6 @@ impl Wire for LaneState {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         input.array_exact(2)?;
-        Ok(Self {
-            tip: LaneHeaderHash::decode(input)?,
-            history: Frontier::decode(input)?,
-        })
+        Ok(Self { tip: LaneHeaderHash::decode(input)?, history: Frontier::decode(input)? })
     }
 }

@@ -11,7 +11,8 @@ use crate::merkle;
 
 /// What a submitter signs.
 ///
-/// Shape: [ledger id, lane, valid until (ms), nonce (16 bytes), action (bytes of the service that owns the lane)].
+/// Shape: [ledger id, lane, valid until (ms), nonce (16 bytes), action (bytes of the service that owns the
+/// lane)].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     /// The ledger that this transaction is for; on any other it is refused.
@@ -48,7 +49,8 @@ impl Wire for Content {
     }
 }
 
-/// A transaction that parsed: canonical bytes, content decoded, identifier known; the signature is not yet checked.
+/// A transaction that parsed: canonical bytes, content decoded, identifier known; the signature is not yet
+/// checked.
 ///
 /// Shape: [envelope (COSE_Sign1), [attachment bytes, ...]].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,12 +96,7 @@ impl Transaction {
     pub fn new(envelope: Envelope, attachments: Vec<Vec<u8>>) -> Result<Self, DecodeError> {
         let content = cbor::from_bytes(&envelope.payload, ENVELOPE_BYTES_MAX)?;
         let id = envelope.transaction_id();
-        Ok(Self {
-            envelope,
-            attachments,
-            content,
-            id,
-        })
+        Ok(Self { envelope, attachments, content, id })
     }
 
     /// Parses the wire form.
@@ -146,19 +143,14 @@ impl Transaction {
 
     /// The same signed content with these attachments.
     pub fn with_attachments(&self, attachments: Vec<Vec<u8>>) -> Self {
-        Self {
-            envelope: self.envelope.clone(),
-            attachments,
-            content: self.content.clone(),
-            id: self.id,
-        }
+        Self { envelope: self.envelope.clone(), attachments, content: self.content.clone(), id: self.id }
     }
 
     /// The leaf of the lane's records tree.
     ///
-    /// Shape: leaf hash (RFC 9162) of transaction id || SHA-256(recorded bytes). The identifier alone leaves the
-    /// signature and the attachments out; with the second half the header commits to every byte of the body, so
-    /// nobody can pass on a block whose body was altered under an unchanged digest.
+    /// Shape: leaf hash (RFC 9162) of transaction id || SHA-256(recorded bytes). The identifier alone leaves
+    /// the signature and the attachments out; with the second half the header commits to every byte of the
+    /// body, so nobody can pass on a block whose body was altered under an unchanged digest.
     pub fn record_leaf(&self) -> Hash {
         let mut data = [0; 64];
         data[..32].copy_from_slice(self.id.as_bytes());

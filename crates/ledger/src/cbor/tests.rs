@@ -7,20 +7,14 @@ fn every_item_has_one_encoding_and_all_others_are_refused() {
         (&[0x18, 0x17], "head longer than needed"),
         (&[0x19, 0x00, 0xff], "head longer than needed"),
         (&[0x1a, 0x00, 0x00, 0xff, 0xff], "head longer than needed"),
-        (
-            &[0x1b, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff],
-            "head longer than needed",
-        ),
+        (&[0x1b, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff], "head longer than needed"),
         (&[0x1f], "indefinite"),
         (&[0x18], "truncated"),
         (&[0x01, 0x00], "trailing"),
         (&[0x41, 0x00], "a byte string where a number belongs"),
     ];
     for (bytes, why) in refused {
-        assert!(
-            from_bytes::<crate::Height>(bytes, 100).is_err(),
-            "{why}: {bytes:02x?}"
-        );
+        assert!(from_bytes::<crate::Height>(bytes, 100).is_err(), "{why}: {bytes:02x?}");
     }
 }
 
@@ -28,10 +22,7 @@ fn every_item_has_one_encoding_and_all_others_are_refused() {
 fn a_lying_array_head_reserves_no_memory() {
     let bytes = [0x9a, 0xff, 0xff, 0xff, 0xff];
     let mut reader = Reader::new(&bytes);
-    assert_eq!(
-        reader.list::<crate::Height>(usize::MAX),
-        Err(DecodeError::Truncated { at: 5 })
-    );
+    assert_eq!(reader.list::<crate::Height>(usize::MAX), Err(DecodeError::Truncated { at: 5 }));
 }
 
 proptest! {

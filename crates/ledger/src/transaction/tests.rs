@@ -180,8 +180,8 @@ fn a_truncated_or_longer_transaction_is_refused() {
     assert_eq!(Transaction::from_bytes(&longer), Err(DecodeError::Trailing { count: 1 }));
 }
 
-/// X.1409 L2: whoever turns a bit makes another transaction, or none, or one whose signature fails; or changes an
-/// attachment, which the record leaf shows.
+/// X.1409 L2: whoever turns a bit makes another transaction, or none, or one whose signature fails; or
+/// changes an attachment, which the record leaf shows.
 #[test]
 fn no_bit_can_be_turned_unseen() {
     let original = transaction(Lane::Certificate, 1);
