@@ -1,7 +1,7 @@
 //! The ledger of the vectors: a genesis document and three blocks, made by the product from fixed seeds.
 //!
-//! Block 1 records a certificate (Ed25519). Block 2 records a second one (ES256) and schedules a third (ML-DSA-65).
-//! Block 3 is an empty heartbeat.
+//! Block 1 records a certificate (Ed25519). Block 2 records a second one (ES256) and schedules a third
+//! (ML-DSA-65). Block 3 is an empty heartbeat.
 
 use std::collections::BTreeMap;
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tabellion_corpus::{KeyKind, TestCa};
 
-/// Set to 1, the test writes the vectors in place of holding them against the code. Changing a frozen vector is a
-/// change of the format: say so in a commit of its own.
+/// Set to 1, the test writes the vectors in place of holding them against the code. Changing a frozen vector
+/// is a change of the format: say so in a commit of its own.
 pub const WRITE: &str = "TABELLION_WRITE_VECTORS";
 
 /// A frozen encoding.

@@ -60,7 +60,8 @@ impl MemberKey {
         })
     }
 
-    /// The payload in an envelope. ES256 and ML-DSA sign with chance: the `frozen` envelope stays as long as it holds.
+    /// The payload in an envelope. ES256 and ML-DSA sign with chance: the `frozen` envelope stays as long as
+    /// it holds.
     pub fn envelope(&self, payload: Vec<u8>, frozen: Option<Envelope>) -> Envelope {
         let key = self.public();
         let holds = |envelope: &Envelope| envelope.payload == payload && envelope.verify(&key).is_ok();
