@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::encoding::{AsBigEndian, AsDer};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, ML_DSA_65_SIGNING, PqdsaKeyPair,
@@ -74,6 +74,12 @@ impl SigningKey {
             Pair::MlDsa65(pair) => pair.private_key().as_der().map(|document| document.as_ref().to_vec()),
         };
         bytes.map_err(|_| KeyError::Generate)
+    }
+
+    /// The seed of an Ed25519 key, for the node that votes with it; `None` for another algorithm.
+    pub fn ed25519_seed(&self) -> Option<[u8; 32]> {
+        let Pair::Ed25519(pair) = &self.pair else { return None };
+        pair.seed().ok()?.as_be_bytes().ok()?.as_ref().try_into().ok()
     }
 
     /// The public key.

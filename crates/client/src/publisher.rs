@@ -15,6 +15,8 @@ use crate::trust::Trust;
 
 /// Codes that say: it is on the ledger already. Not a failure of a batch that is run again.
 const ALREADY: [&str; 2] = ["already-recorded", "already-scheduled"];
+/// For those that share a request with a refused one.
+const NOT_SENT: (&str, &str) = ("not-sent", "another certificate of the request is refused");
 /// Times that a batch is made smaller and sent again. Each takes out at least one certificate; a ledger whose state
 /// changes meanwhile can ask for several.
 const ROUNDS_MAX: usize = 16;
@@ -60,6 +62,8 @@ pub struct Publisher<'a> {
     pub key: &'a SigningKey,
     /// How long to wait for a transaction to be recorded.
     pub wait: Duration,
+    /// Whether one refused certificate stops its whole batch; those on the ledger already do not.
+    pub all_or_none: bool,
 }
 
 /// A batch that came to its end.
@@ -111,7 +115,15 @@ impl Publisher<'_> {
                 }
                 Submitted::Refused(problem) => {
                     rest = take_out(rest, &problem, &mut done);
-                    continue;
+                    let is_refused =
+                        |outcome: &PublicationOutcome| matches!(outcome, PublicationOutcome::Refused { .. });
+                    if !self.all_or_none || !done.iter().any(|(_, outcome)| is_refused(outcome)) {
+                        continue;
+                    }
+                    PublicationOutcome::Refused {
+                        code: NOT_SENT.0.to_owned(),
+                        message: NOT_SENT.1.to_owned(),
+                    }
                 }
             };
             done.extend(rest.into_iter().map(|publication| (publication, outcome.clone())));

@@ -229,8 +229,13 @@ async fn a_batch_goes_on_without_the_refused_ones_and_skips_the_recorded_ones() 
     ])
     .await;
     let nodes = client(&[&server]);
-    let publisher =
-        Publisher { nodes: &nodes, trust: &world.trust, key: &world.user, wait: Duration::from_secs(5) };
+    let publisher = Publisher {
+        nodes: &nodes,
+        trust: &world.trust,
+        key: &world.user,
+        wait: Duration::from_secs(5),
+        all_or_none: false,
+    };
     let done = publisher.publish_batch(batch, || NOW).await.unwrap();
     let outcome = |id| &done.iter().find(|(publication, _)| publication.id() == id).unwrap().1;
     assert!(matches!(outcome(bad), PublicationOutcome::Refused { code, .. } if code == "expired"));
@@ -269,4 +274,27 @@ async fn a_stale_node_is_left_for_one_that_is_not() {
     let alone = party(&[&stale]).status(&id, now).await;
     assert!(matches!(alone, Err(ClientError::Light(LightError::Stale { .. }))), "{alone:?}");
     assert_eq!(party(&[&stale, &fresh]).status(&id, now).await.unwrap().status.by.header.height.0, 101);
+}
+
+#[tokio::test]
+async fn a_request_of_all_or_none_stops_at_a_refused_one() {
+    let mut world = World::new();
+    let batch: Vec<_> = (0..2).map(|n| world.publication(&format!("n{n}.example"))).collect();
+    let (bad, good) = (batch[0].id(), batch[1].id());
+    let server = serve(vec![problem("422 Unprocessable Entity", "expired", &[(0, bad, "expired")])]).await;
+    let nodes = client(&[&server]);
+    let publisher = Publisher {
+        nodes: &nodes,
+        trust: &world.trust,
+        key: &world.user,
+        wait: Duration::from_secs(5),
+        all_or_none: true,
+    };
+    let done = publisher.publish_batch(batch, || NOW).await.unwrap();
+    let code = |id| match &done.iter().find(|(publication, _)| publication.id() == id).unwrap().1 {
+        PublicationOutcome::Refused { code, .. } => code.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((code(bad), code(good)), ("expired".to_owned(), "not-sent".to_owned()));
+    assert_eq!(server.asked.lock().unwrap().len(), 1);
 }
