@@ -69,6 +69,7 @@ impl Wire for LedgerKind {
 ///
 /// Shape: [heartbeat (ms), gather (ms), block bytes, block transactions].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct BlockRules {
     /// An empty block is made when this long none was. Unit: ms; 0 = never.
     pub heartbeat_ms: u64,
@@ -118,6 +119,7 @@ impl Wire for BlockRules {
 ///
 /// Shape: [lifetime (ms), [signature algorithm, ...]].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TransactionRules {
     /// How far ahead a transaction's `valid_until` may lie. Limit: [`TRANSACTION_LIFETIME_MS_MAX`].
     pub lifetime_ms_max: u64,
@@ -193,6 +195,7 @@ impl Wire for CertificateAlgorithm {
 /// [permitted name, ...] or null, [algorithm, ...], RSA bits least, RSA bits most, strict, underscores, certificate
 /// bytes, intermediates, alternative names, schedule ahead (ms), verifier version].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct CertificateRules {
     /// Complete certificates, or identifiers only.
     pub kind: LedgerKind,
@@ -351,6 +354,7 @@ impl Wire for PermittedName {
 ///
 /// Shape: [block rules, transaction rules, certificate rules].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Parameters {
     /// Rules of blocks.
     pub block: BlockRules,

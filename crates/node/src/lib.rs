@@ -1,1 +1,34 @@
-//! A node: store, pool, sync and wiring.
+//! A node of the ledger: store, pool, core and wiring.
+//!
+//! Purpose: the machine over a durable store, between clients, other nodes and the engine; one node's parts started,
+//! watched and stopped together.
+//!
+//! Absent: rules (`tabellion-machine` and the services), consensus (`tabellion-engine`), HTTP (`tabellion-api`), files
+//! of a network and the command line (`tabellion`).
+//!
+//! ```text
+//!          clients                         other nodes
+//!             | TLS                          | TLS
+//!   [api] backend -> core: checker, pool <-> engine (propose, check, vote)
+//!                     |                        | finalised
+//!                     `----- commit <----------'
+//!                              |-> store: block rows, then state (checkpoints) -> proofs
+//!                              `-> announcements, query index
+//! ```
+mod backend;
+mod checker;
+mod clock;
+pub mod core;
+mod error;
+pub mod index;
+mod indexer;
+mod metrics;
+mod node;
+mod pool;
+pub mod store;
+
+pub use backend::NodeBackend;
+pub use clock::now;
+pub use error::{NodeError, chain};
+pub use node::{FaceSettings, Node, NodeSettings};
+pub use pool::{Pool, PoolFull, PoolLimits};

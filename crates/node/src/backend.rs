@@ -1,0 +1,325 @@
+//! What the node offers to its faces.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream, StreamExt};
+use tabellion_api::{
+    Announcement, Backend, CertificateQuery, Fault, Gateway, HeldBlock, QueryError, SubmitError,
+    SubscribeError, TransactionState,
+};
+use tabellion_consortium::Genesis;
+use tabellion_engine::EngineStatus;
+use tabellion_ledger::trie::TrieFault;
+use tabellion_ledger::{
+    Block, CertificateId, FinalityProof, Header, Height, LaneBody, LedgerId, ProvedHeader, RecordProof,
+    StateKey, StateProof, Transaction, TransactionId, View, merkle,
+};
+use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location};
+use tabellion_pki::certificate;
+use tokio::sync::{Semaphore, broadcast};
+
+use crate::clock::now;
+use crate::core::{AnnouncedBlock, Core, NotTaken, Provable};
+use crate::index::Index;
+use crate::metrics;
+use crate::store::{Place, StoreError, StoredTransaction, Tree};
+
+/// Transactions that are checked or wait for their check at one time; beyond it clients are told to come back.
+const CHECKS_MAX: usize = 512;
+/// When an overloaded node asks clients to come back. Unit: ms.
+const RETRY_AFTER_MS: u64 = 500;
+/// A node that is this far behind the newest finalised block it knows of is not ready. Unit: blocks.
+const READY_LAG_BLOCKS: u64 = 16;
+
+/// A node behind its faces.
+pub struct NodeBackend {
+    core: Arc<Core>,
+    index: Option<Arc<Index>>,
+    status: EngineStatus,
+    engine_metrics: Box<dyn Fn() -> String + Send + Sync>,
+    gateway: Option<Arc<dyn Gateway>>,
+    name: String,
+    is_validator: bool,
+    checks: Arc<Semaphore>,
+}
+
+impl NodeBackend {
+    /// Joins the parts of a node for its faces.
+    pub fn new(
+        core: Arc<Core>,
+        index: Option<Arc<Index>>,
+        status: EngineStatus,
+        engine_metrics: Box<dyn Fn() -> String + Send + Sync>,
+        gateway: Option<Arc<dyn Gateway>>,
+        name: String,
+        is_validator: bool,
+    ) -> Self {
+        let checks = Arc::new(Semaphore::new(CHECKS_MAX));
+        Self { core, index, status, engine_metrics, gateway, name, is_validator, checks }
+    }
+
+    fn place(&self, id: &TransactionId) -> Result<Option<StoredTransaction>, Fault> {
+        let found = self.core.store().transaction(id).map_err(Fault::new)?;
+        // The engine's rows can be ahead of what is committed here.
+        Ok(found.filter(|found| found.place.height <= self.core.newest().height))
+    }
+
+    /// Proves an older header, or the newest proved one, under the newest proof.
+    fn prove_header(&self, provable: &Provable, header: Header) -> Result<Option<ProvedHeader>, StoreError> {
+        let finality = provable.finality.clone();
+        let newest = finality.header.height;
+        if header.height == newest {
+            return Ok(Some(ProvedHeader { finality, older: None }));
+        }
+        if header.height > newest {
+            return Ok(None);
+        }
+        let path = provable.state.history(Tree::Headers).inclusion_path(header.height.0, newest.0)?;
+        Ok(path.map(|path| ProvedHeader { finality, older: Some((header, path)) }))
+    }
+
+    fn prove_record(&self, place: Place) -> Result<Option<RecordProof>, StoreError> {
+        let store = self.core.store();
+        let Place { height, lane, index } = place;
+        let Some(header) = store.header(height)? else { return Ok(None) };
+        let Some(LaneBody { header: lane_header, transactions }) = store.lane_body(height, lane)? else {
+            return Ok(None);
+        };
+        let Some(header) = self.prove_header(&self.core.provable(), header)? else { return Ok(None) };
+        let lanes = store.lane_headers(height)?.into_iter().map(|(header, _)| header.hash()).collect();
+        let leaves: Vec<_> = transactions.iter().map(Transaction::record_leaf).collect();
+        let at = usize::try_from(index).unwrap_or(usize::MAX);
+        let Some(transaction) = transactions.get(at) else { return Ok(None) };
+        Ok(Some(RecordProof {
+            header,
+            lanes,
+            lane: lane_header,
+            record_index: u64::from(index),
+            record_path: merkle::inclusion_path(&leaves, at),
+            transaction: transaction.to_bytes(),
+        }))
+    }
+
+    /// A certificate from the body of the block that published it.
+    fn published_certificate(&self, id: &CertificateId) -> Result<Option<Bytes>, StoreError> {
+        let Some(record) = certificate(&self.core.provable().state, id) else { return Ok(None) };
+        let lane = tabellion_ledger::Lane::Certificate;
+        let body = self.core.store().lane_body(record.published_height, lane)?;
+        let transactions = body.map(|body| body.transactions).unwrap_or_default();
+        let mut attachments = transactions.iter().flat_map(Transaction::attachments);
+        Ok(attachments.find(|der| CertificateId::of(der) == *id).map(|der| Bytes::copy_from_slice(der)))
+    }
+}
+
+/// One proved state, as faces hold it.
+struct Proved(Arc<Provable>);
+
+impl View for Proved {
+    fn get(&self, key: &StateKey) -> Option<Vec<u8>> {
+        self.0.state.get(key)
+    }
+
+    fn transaction_height(&self, id: &TransactionId) -> Option<Height> {
+        self.0.state.transaction_height(id)
+    }
+}
+
+impl tabellion_api::Snapshot for Proved {
+    fn finality(&self) -> &FinalityProof {
+        &self.0.finality
+    }
+
+    fn prove(&self, key: &StateKey) -> Result<StateProof, TrieFault> {
+        let trie = self.0.state.prove_trie(key)?;
+        let finality = self.0.finality.clone();
+        Ok(StateProof { key: key.clone(), record: self.0.state.get(key), trie, finality })
+    }
+}
+
+fn state_of(core: &Core, found: Option<StoredTransaction>, id: &TransactionId) -> TransactionState {
+    match (found, core.waiting(id)) {
+        (Some(StoredTransaction { place: Place { height, lane, index }, .. }), _) => {
+            TransactionState::Recorded(Location { height, lane, index })
+        }
+        (None, Some(Ok(()))) => TransactionState::Pending,
+        (None, Some(Err(refusal))) => TransactionState::Refused(refusal),
+        (None, None) => TransactionState::Unknown,
+    }
+}
+
+fn announcement(block: AnnouncedBlock) -> Announcement {
+    let AnnouncedBlock { header, transactions, notices } = block;
+    Announcement { header, transactions, notices }
+}
+
+impl Backend for NodeBackend {
+    fn ledger(&self) -> LedgerId {
+        self.core.ledger()
+    }
+
+    fn genesis(&self) -> &Genesis {
+        self.core.document()
+    }
+
+    fn genesis_bytes(&self) -> Bytes {
+        self.core.document_bytes().clone()
+    }
+
+    fn snapshot(&self) -> Arc<dyn tabellion_api::Snapshot> {
+        Arc::new(Proved(self.core.provable()))
+    }
+
+    fn submit(&self, transaction: Transaction) -> BoxFuture<'_, Result<TransactionId, SubmitError>> {
+        let core = self.core.clone();
+        let overloaded = SubmitError::Overloaded { retry_after_ms: RETRY_AFTER_MS };
+        let Ok(permit) = self.checks.clone().try_acquire_owned() else {
+            return Box::pin(async { Err(overloaded) });
+        };
+        Box::pin(async move {
+            let (told, outcome) = tokio::sync::oneshot::channel();
+            // Path validation belongs to the pool of as many threads as there are cores.
+            rayon::spawn(move || {
+                let _ = told.send(core.submit(transaction, now()));
+                drop(permit);
+            });
+            match outcome.await {
+                Ok(Ok(id)) => Ok(id),
+                Ok(Err(NotTaken::Refused(refusal))) => Err(SubmitError::Refused(refusal)),
+                Ok(Err(NotTaken::Full(_))) => Err(overloaded),
+                Err(_) => Err(SubmitError::Stopping),
+            }
+        })
+    }
+
+    fn transaction(&self, id: &TransactionId) -> Result<TransactionState, Fault> {
+        Ok(state_of(&self.core, self.place(id)?, id))
+    }
+
+    fn wait(&self, id: TransactionId, timeout: Duration) -> BoxFuture<'_, Result<TransactionState, Fault>> {
+        Box::pin(async move {
+            // Listen first, look second: a decision between the two is not missed.
+            let decided = self.core.decided(id);
+            let found = self.transaction(&id)?;
+            if !matches!(found, TransactionState::Pending | TransactionState::Unknown) {
+                return Ok(found);
+            }
+            // A time-out is answered with where the transaction stands by then.
+            let _ = tokio::time::timeout(timeout, decided).await;
+            self.transaction(&id)
+        })
+    }
+
+    fn transaction_bytes(&self, id: &TransactionId) -> Result<Option<Bytes>, Fault> {
+        Ok(self.place(id)?.and_then(|found| found.bytes).map(Bytes::from))
+    }
+
+    fn record_proof(&self, id: &TransactionId) -> Result<Option<RecordProof>, Fault> {
+        match self.place(id)? {
+            Some(found) => self.prove_record(found.place).map_err(Fault::new),
+            None => Ok(None),
+        }
+    }
+
+    fn header(&self, height: Height) -> Result<Option<Header>, Fault> {
+        if height > self.core.newest().height {
+            return Ok(None);
+        }
+        self.core.store().header(height).map_err(Fault::new)
+    }
+
+    fn block(&self, height: Height) -> Result<Option<HeldBlock>, Fault> {
+        let Some(header) = self.header(height)? else { return Ok(None) };
+        let store = self.core.store();
+        if let Some(block) = store.block(height).map_err(Fault::new)? {
+            return Ok(Some(HeldBlock { block: (*block).clone(), complete: true }));
+        }
+        let mut lanes = Vec::new();
+        for (lane, _) in store.lane_headers(height).map_err(Fault::new)? {
+            let body = store.lane_body(height, lane.lane).map_err(Fault::new)?;
+            lanes.push(body.unwrap_or(LaneBody { header: lane, transactions: Vec::new() }));
+        }
+        Ok(Some(HeldBlock { block: Block { header, lanes, carried: Vec::new() }, complete: false }))
+    }
+
+    fn finality(&self, height: Height) -> Result<Option<FinalityProof>, Fault> {
+        self.core.store().finality_proof(height).map_err(Fault::new)
+    }
+
+    fn headers(&self, from: Height, limit: usize) -> Result<Vec<ChainHeader>, Fault> {
+        let mut headers = Vec::new();
+        let mut height = from;
+        while headers.len() < limit {
+            let Some(header) = self.header(height)? else { break };
+            headers.push(match self.finality(height)? {
+                Some(proof) => ChainHeader::Final(proof),
+                None => ChainHeader::Linked(header),
+            });
+            height = height.next();
+        }
+        Ok(headers)
+    }
+
+    fn certificate_der(&self, id: &CertificateId) -> Result<Option<Bytes>, Fault> {
+        let anchor = tabellion_consortium::anchor(&self.core.provable().state, id);
+        match anchor {
+            Some(der) => Ok(Some(Bytes::from(der))),
+            None => self.published_certificate(id).map_err(Fault::new),
+        }
+    }
+
+    fn query(&self, query: &CertificateQuery) -> Result<CertificateList, QueryError> {
+        let index = self.index.as_ref().ok_or(QueryError::NoIndex)?;
+        crate::indexer::query(index, &self.core.provable().state, query)
+    }
+
+    fn transaction_count(&self) -> u64 {
+        self.index.as_ref().map_or(0, |index| index.transactions())
+    }
+
+    fn gateway(&self) -> Option<&dyn Gateway> {
+        self.gateway.as_deref()
+    }
+
+    fn subscribe(&self, from: Option<Height>) -> Result<BoxStream<'static, Announcement>, SubscribeError> {
+        let listening = self.core.announcer().listen(from);
+        let (missed, listener) = listening.map_err(|oldest| SubscribeError::Gone { oldest })?;
+        let later = stream::unfold(listener, |mut listener| async move {
+            match listener.recv().await {
+                Ok(block) => Some((announcement(block), listener)),
+                Err(broadcast::error::RecvError::Closed | broadcast::error::RecvError::Lagged(_)) => None,
+            }
+        });
+        Ok(stream::iter(missed.into_iter().map(announcement)).chain(later).boxed())
+    }
+
+    fn health(&self) -> HealthAnswer {
+        let view = self.status.view();
+        let committed = view.committed_at.0.max(self.core.newest().time.0);
+        HealthAnswer {
+            status: if self.ready() { "ok" } else { "behind, or without a proved state" }.to_owned(),
+            node: self.name.clone(),
+            role: if self.is_validator { "validator" } else { "full" }.to_owned(),
+            height: self.core.newest().height.0,
+            since_block_ms: now().0.saturating_sub(committed),
+            peers: view.peers,
+            pool: self.core.pool_len(),
+        }
+    }
+
+    fn ready(&self) -> bool {
+        let lag = self.status.view().finalised.0.saturating_sub(self.core.newest().height.0);
+        !self.core.provable().finality.signatures.is_empty() && lag <= READY_LAG_BLOCKS
+    }
+
+    fn metrics(&self) -> String {
+        let mut text = metrics::text(&self.core, &self.status.view());
+        text.push_str(&(self.engine_metrics)());
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text
+    }
+}

@@ -1,0 +1,74 @@
+//! Checks transactions in parallel, with what earlier checks learned about intermediate certificates.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rayon::prelude::*;
+use tabellion_ledger::{Transaction, View};
+use tabellion_machine::{Checked, Refusal, Ruleset, check, check_recorded};
+use tabellion_pki::{ChainCache, Learned};
+
+/// Intermediate certificates that are kept parsed and verified: twice those of the whole public web.
+const KNOWN_INTERMEDIATES_MAX: usize = 8192;
+
+/// The stateless checks of a node.
+pub struct Checker {
+    rules: Arc<Ruleset>,
+    cache: RwLock<ChainCache>,
+}
+
+impl Checker {
+    /// A checker under these rules.
+    pub fn new(rules: Arc<Ruleset>) -> Self {
+        Self { rules, cache: RwLock::new(ChainCache::new(KNOWN_INTERMEDIATES_MAX)) }
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &Arc<Ruleset> {
+        &self.rules
+    }
+
+    /// Checks one transaction with its attachments.
+    pub fn check(&self, transaction: Transaction, view: &dyn View) -> Result<Arc<Checked>, Refusal> {
+        let (outcome, learned) = {
+            let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
+            check(transaction, &self.rules, view, &cache)
+        };
+        self.absorb(learned);
+        outcome
+    }
+
+    /// Mere uses are worth no lock that stops the other threads; they are taken over where nobody waits.
+    fn absorb(&self, learned: Vec<Learned>) {
+        let news = learned.iter().any(|learned| !learned.is_only_use());
+        let cache = match news {
+            true => Some(self.cache.write().unwrap_or_else(PoisonError::into_inner)),
+            false => self.cache.try_write().ok(),
+        };
+        if let Some(mut cache) = cache {
+            learned.into_iter().for_each(|learned| cache.absorb(learned));
+        }
+    }
+
+    /// Checks the transactions of a block in parallel; `known` answers for those that were checked before.
+    ///
+    /// With `recorded`, certificates that a ledger of identifiers did not record are taken on the quorum's word.
+    pub fn check_block(
+        &self,
+        transactions: Vec<Transaction>,
+        known: impl Fn(&Transaction) -> Option<Arc<Checked>> + Sync,
+        recorded: bool,
+        view: &(dyn View + Sync),
+    ) -> Result<Vec<Arc<Checked>>, (Transaction, Refusal)> {
+        let one = |transaction: Transaction| {
+            if let Some(checked) = known(&transaction) {
+                return Ok(checked);
+            }
+            let outcome = match recorded {
+                true => check_recorded(transaction.clone(), &self.rules, view),
+                false => self.check(transaction.clone(), view),
+            };
+            outcome.map_err(|refusal| (transaction, refusal))
+        };
+        transactions.into_par_iter().map(one).collect()
+    }
+}

@@ -1,0 +1,91 @@
+//! What goes wrong in a node. Refusals are not errors: see `tabellion_machine::Refusal`.
+
+use std::path::PathBuf;
+
+use tabellion_engine::EngineError;
+use tabellion_ledger::Height;
+use tabellion_machine::RulesetFault;
+use thiserror::Error;
+
+use crate::store::StoreError;
+
+/// An error that stops a node, or keeps it from starting.
+#[derive(Debug, Error)]
+pub enum NodeError {
+    /// The ledger's parameters cannot be followed.
+    #[error("the ledger's parameters cannot be followed")]
+    Rules(#[source] RulesetFault),
+    /// The store failed.
+    #[error("the node's store failed")]
+    Store(#[source] StoreError),
+    /// The store has a state without the header of its block.
+    #[error("the store holds a state for block {height} without the block's header")]
+    NoHeader {
+        /// The block.
+        height: Height,
+    },
+    /// A finalised block does not give the state that it commits to: this node and the quorum disagree.
+    #[error("block {height} is final, but here it is refused: {reason}")]
+    Diverged {
+        /// The block.
+        height: Height,
+        /// What differs.
+        reason: String,
+    },
+    /// The engine failed.
+    #[error("the consensus engine failed")]
+    Engine(#[source] EngineError),
+    /// A file cannot be read or written.
+    #[error("{action} {}", path.display())]
+    File {
+        /// What was being done.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file holds something else than it should.
+    #[error("{}: {problem}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// A listener cannot be opened.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A key or certificate of TLS cannot be used.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    /// The query index failed.
+    #[error("the query index failed")]
+    Index(#[source] crate::index::IndexError),
+}
+
+impl NodeError {
+    /// Logs the error with its causes.
+    pub fn log(&self) {
+        tracing::error!(error = %chain(self), "node error");
+    }
+}
+
+/// An error and its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

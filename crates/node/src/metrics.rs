@@ -1,0 +1,50 @@
+//! The node's own metrics, in the Prometheus text format.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tabellion_engine::StatusView;
+
+use crate::core::{Core, Counters};
+
+/// The metrics of a node's core, as Prometheus text.
+pub fn text(core: &Core, status: &StatusView) -> String {
+    let Counters { submitted, refused, received, inbox_dropped, committed } = core.counters();
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let newest = core.newest();
+    let rows = [
+        ("height", "gauge", "Height of the newest committed block.", newest.height.0),
+        ("block_time_ms", "gauge", "Time of the newest committed block, ms since 1970.", newest.time.0),
+        (
+            "proved_height",
+            "gauge",
+            "Height of the newest block with signatures.",
+            core.provable().finality.header.height.0,
+        ),
+        ("finalised_height", "gauge", "Height of the newest block known to be final.", status.finalised.0),
+        ("view", "gauge", "The engine's current view.", status.view),
+        ("validator", "gauge", "1 where this node votes.", u64::from(status.validator)),
+        ("peers", "gauge", "Peers connected.", u64::try_from(status.peers).unwrap_or(u64::MAX)),
+        (
+            "pool_transactions",
+            "gauge",
+            "Transactions in the pool.",
+            u64::try_from(core.pool_len()).unwrap_or(u64::MAX),
+        ),
+        ("voted_down_total", "counter", "Proposals voted down.", status.voted_down),
+        ("submitted_total", "counter", "Transactions taken from clients.", count(submitted)),
+        ("refused_total", "counter", "Transactions refused at submission.", count(refused)),
+        ("received_total", "counter", "Transactions taken from other nodes.", count(received)),
+        ("inbox_dropped_total", "counter", "Messages of other nodes dropped.", count(inbox_dropped)),
+        ("committed_total", "counter", "Transactions committed.", count(committed)),
+    ];
+    let mut text = String::new();
+    for (name, kind, help, value) in rows {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "# HELP tabellion_{name} {help}\n# TYPE tabellion_{name} {kind}\ntabellion_{name} {value}"
+        );
+    }
+    text
+}

@@ -1,0 +1,237 @@
+//! One node: its parts started, watched and stopped together.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tabellion_api::{FaceConfig, Gateway, ServerConfig, router, serve};
+use tabellion_consortium::{Genesis, GenesisValidator};
+use tabellion_engine::{
+    Committee, Config, Controls, Engine, EngineHandle, NodeConfig, NodeKey, Pace, Peer, node_key,
+};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle as Task;
+
+use crate::backend::NodeBackend;
+use crate::clock::now;
+use crate::core::{Core, Rounds, Voice};
+use crate::error::{NodeError, chain};
+use crate::index::Index;
+use crate::indexer;
+use crate::pool::PoolLimits;
+use crate::store::{Store, StoreConfig};
+
+/// How long the pool's thread sleeps when nothing rings.
+const IDLE_TICK: Duration = Duration::from_millis(250);
+/// How long transactions gather before they are passed on in one message.
+const GOSSIP_GATHER: Duration = Duration::from_millis(4);
+
+/// The REST face of a node.
+pub struct FaceSettings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Certificate and key.
+    pub tls: Arc<rustls::ServerConfig>,
+    /// Limits of requests.
+    pub face: FaceConfig,
+    /// Limits of connections.
+    pub server: ServerConfig,
+}
+
+/// All that a node must be told.
+pub struct NodeSettings {
+    /// The node's name, for people.
+    pub name: String,
+    /// The ledger's genesis document.
+    pub genesis: Genesis,
+    /// Seed of the node's Ed25519 key. In the roster it makes the node a validator; else the node follows.
+    pub seed: [u8; 32],
+    /// Folder of the node's data; one node at a time.
+    pub data: PathBuf,
+    /// Where peers connect to.
+    pub listen: SocketAddr,
+    /// Nodes that follow without a vote; every node of the ledger is told the same.
+    pub followers: Vec<Peer>,
+    /// Patience of consensus.
+    pub pace: Pace,
+    /// Sizes of the store.
+    pub store: StoreConfig,
+    /// Limits of the pool.
+    pub pool: PoolLimits,
+    /// Whether the node keeps the query index.
+    pub index: bool,
+    /// The REST face, if it has one.
+    pub face: Option<FaceSettings>,
+    /// Signs for clients that cannot, if the operator gave a key.
+    pub gateway: Option<Arc<dyn Gateway>>,
+}
+
+/// A running node.
+pub struct Node {
+    core: Arc<Core>,
+    engine: EngineHandle,
+    threads: Vec<JoinHandle<Result<(), NodeError>>>,
+    face: Option<Task<()>>,
+    face_address: Option<SocketAddr>,
+    stop: Arc<AtomicBool>,
+    stop_face: watch::Sender<bool>,
+    failed: watch::Receiver<bool>,
+}
+
+impl Node {
+    /// Starts a node: opens its store, replays, starts the engine, the pool's thread, the index and the face.
+    ///
+    /// Errors: see [`NodeError`]; nothing keeps running.
+    pub async fn start(settings: NodeSettings) -> Result<Self, NodeError> {
+        let ledger = settings.genesis.ledger_id();
+        let store = Store::open(&settings.data.join("store"), ledger, settings.store.clone());
+        let store = Arc::new(store.map_err(NodeError::Store)?);
+        let committee = committee(&settings)?;
+        let is_validator = committee.keys().contains(&node_key(&settings.seed));
+        let core = Core::open(settings.genesis.clone(), committee, store.clone(), settings.pool.clone())?;
+        let core = Arc::new(core);
+        let mut config = NodeConfig::new(settings.seed, ledger);
+        config.pace = settings.pace;
+        let config = Config::new(config, settings.listen, settings.data.join("engine"));
+        let index = settings.index.then(|| Index::open(&settings.data.join("index"))).transpose();
+        let index = index.map_err(NodeError::Index)?.map(Arc::new);
+        let listener = match &settings.face {
+            Some(face) => Some(listen(face.listen).await?),
+            None => None,
+        };
+        let engine = Engine::start(config, core.clone(), store).map_err(NodeError::Engine)?;
+        let Controls { waker, gossip, status, .. } = engine.controls();
+        core.give_voice(Voice { waker, gossip });
+
+        let stop = Arc::new(AtomicBool::new(false));
+        let (fail, failed) = watch::channel(false);
+        let mut threads = vec![start_thread("pool", &stop, &fail, pool_loop(core.clone()))?];
+        if let Some(index) = &index {
+            threads.push(start_thread("index", &stop, &fail, indexer::follow(core.clone(), index.clone()))?);
+        }
+        let (stop_face, mut face_stopped) = watch::channel(false);
+        let mut node = Self {
+            core: core.clone(),
+            engine,
+            threads,
+            face: None,
+            face_address: None,
+            stop,
+            stop_face,
+            failed,
+        };
+        if let (Some(face), Some(listener)) = (settings.face, listener) {
+            let metrics = node.engine.metrics_source();
+            let backend =
+                NodeBackend::new(core, index, status, metrics, settings.gateway, settings.name, is_validator);
+            node.face_address = listener.local_addr().ok();
+            let router = router(Arc::new(backend), face.face);
+            let until = async move {
+                // An error means that the node is gone, which is a stop too.
+                let _ = face_stopped.wait_for(|stopped| *stopped).await;
+            };
+            node.face = Some(tokio::spawn(serve(listener, face.tls, router, face.server, until)));
+        }
+        Ok(node)
+    }
+
+    /// The node's core.
+    pub fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// Where the REST face listens.
+    pub fn face_address(&self) -> Option<SocketAddr> {
+        self.face_address
+    }
+
+    /// Resolves when a part of the node has failed; [`Node::stop`] tells why.
+    pub async fn failed(&self) {
+        let mut failed = self.failed.clone();
+        tokio::select! {
+            _ = failed.wait_for(|failed| *failed) => {}
+            () = self.engine.ended() => {}
+        }
+    }
+
+    /// Stops the node in order: no new requests, then the engine, then the pool and the index, then a checkpoint.
+    ///
+    /// Errors: what made a part fail.
+    pub async fn stop(self) -> Result<(), NodeError> {
+        let Self { core, engine, threads, face, stop, stop_face, .. } = self;
+        let _ = stop_face.send(true);
+        if let Some(face) = face {
+            // A face that panicked has nothing left to stop.
+            let _ = face.await;
+        }
+        let stopping = tokio::task::spawn_blocking(move || {
+            let engine = engine.stop().map_err(NodeError::Engine);
+            stop.store(true, Ordering::Relaxed);
+            core.bell().ring();
+            let mut outcome = engine;
+            for thread in threads {
+                let ended = thread.join().unwrap_or(Ok(()));
+                outcome = ended.and(outcome);
+            }
+            let checkpoint = core.store().checkpoint(now()).map_err(NodeError::Store);
+            outcome.and(checkpoint)
+        });
+        stopping.await.unwrap_or(Ok(()))
+    }
+}
+
+/// The committee of the genesis document.
+fn committee(settings: &NodeSettings) -> Result<Committee, NodeError> {
+    let peer = |GenesisValidator { validator, address }: &GenesisValidator| {
+        let address = address.parse().map_err(|error| NodeError::Content {
+            path: PathBuf::from("genesis document"),
+            problem: format!("address of validator {}: {error}", validator.name),
+        });
+        Ok(Peer { key: NodeKey(validator.key), address: address? })
+    };
+    let validators: Result<Vec<_>, NodeError> = settings.genesis.validators.iter().map(peer).collect();
+    Ok(Committee { validators: validators?, followers: settings.followers.clone() })
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|source| NodeError::Listen { address: address.to_string(), source })
+}
+
+/// Runs `work` on a thread until the node stops; a failure is told at once.
+fn start_thread(
+    name: &'static str,
+    stop: &Arc<AtomicBool>,
+    fail: &watch::Sender<bool>,
+    work: impl FnOnce(&AtomicBool) -> Result<(), NodeError> + Send + 'static,
+) -> Result<JoinHandle<Result<(), NodeError>>, NodeError> {
+    let (stop, fail) = (stop.clone(), fail.clone());
+    let run = move || {
+        let outcome = work(&stop);
+        if let Err(error) = &outcome {
+            tracing::error!(thread = name, error = %chain(error), "the node must stop");
+            let _ = fail.send(true);
+        }
+        outcome
+    };
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    thread.map_err(|source| NodeError::File { action: "start thread", path: PathBuf::from(name), source })
+}
+
+/// The pool's thread: passes transactions on, looks after the pool, writes checkpoints.
+fn pool_loop(core: Arc<Core>) -> impl FnOnce(&AtomicBool) -> Result<(), NodeError> + Send + 'static {
+    move |stop| {
+        let mut rounds = Rounds::default();
+        while !stop.load(Ordering::Relaxed) {
+            if core.bell().wait(IDLE_TICK) {
+                std::thread::sleep(GOSSIP_GATHER);
+            }
+            core.tick(&mut rounds, now())?;
+        }
+        Ok(())
+    }
+}
