@@ -33,10 +33,13 @@ impl Link {
         })
     }
 
-    /// Whether this may be the certificate of `other`'s issuer: by name, and by key identifier where both have one.
+    /// Whether this may be the certificate of `other`'s issuer: by name, and by key identifier where both
+    /// have one.
     pub(crate) fn may_have_issued(&self, other: &Self) -> bool {
-        let keys_fit = match (&self.subject_key, &other.authority_key) {
-            (Some(own), Some(named)) => own == named,
+        // A self-issued certificate that names no other key is signed with its own.
+        let own = other.subject_key.as_ref().filter(|_| other.is_self_issued());
+        let keys_fit = match (&self.subject_key, other.authority_key.as_ref().or(own)) {
+            (Some(key), Some(named)) => key == named,
             _ => true,
         };
         self.facts.subject == other.facts.issuer && keys_fit

@@ -1,8 +1,9 @@
 //! What a node offers to its faces.
 //!
-//! Everything that answers at once from memory is a plain function. What reads the disk is a plain function too, and
-//! the faces call it on a blocking thread ("Reads the store" below says which). What takes as long as it takes is a
-//! future. A face holds the node as `Arc<dyn Backend>` and knows nothing of the engine behind it.
+//! Everything that answers at once from memory is a plain function. What reads the disk is a plain function
+//! too, and the faces call it on a blocking thread ("Reads the store" below says which). What takes as long
+//! as it takes is a future. A face holds the node as `Arc<dyn Backend>` and knows nothing of the engine
+//! behind it.
 
 use std::error::Error;
 use std::fmt;
@@ -21,14 +22,14 @@ use tabellion_ledger::{
 use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location, Notice, Refusal};
 use thiserror::Error;
 
-/// The state after one finalised block, with proofs. Held by a request from its first read to its last, so that one
-/// answer never mixes two states.
+/// The state after one finalised block, with proofs. Held by a request from its first read to its last, so
+/// that one answer never mixes two states.
 ///
-/// Cost: [`View::get`] and [`Snapshot::prove`] are called on the async threads and answer from memory, or by one short
-/// read of the store.
+/// Cost: [`View::get`] and [`Snapshot::prove`] are called on the async threads and answer from memory, or by
+/// one short read of the store.
 pub trait Snapshot: View + Send + Sync + 'static {
-    /// The header of the block with the signatures that finalised it. The header's state root is the root of this
-    /// state.
+    /// The header of the block with the signatures that finalised it. The header's state root is the root of
+    /// this state.
     fn finality(&self) -> &FinalityProof;
 
     /// The record under `key`, or its absence, with the proof under [`Snapshot::finality`].
@@ -51,24 +52,26 @@ pub trait Backend: Send + Sync + 'static {
     /// The newest state that is finalised, durable here and provable.
     fn snapshot(&self) -> Arc<dyn Snapshot>;
 
-    /// Takes a transaction: checks it away from the async threads, puts it into the pool, passes it on (X.1409 L5, L6).
+    /// Takes a transaction: checks it away from the async threads, puts it into the pool, passes it on
+    /// (X.1409 L5, L6).
     ///
-    /// A transaction that already waits in the pool is taken again without effect; one that is recorded is refused
-    /// as replayed.
+    /// A transaction that already waits in the pool is taken again without effect; one that is recorded is
+    /// refused as replayed.
     fn submit(&self, transaction: Transaction) -> BoxFuture<'_, Result<TransactionId, SubmitError>>;
 
     /// Where a transaction stands. Reads the store.
     fn transaction(&self, id: &TransactionId) -> Result<TransactionState, Fault>;
 
-    /// Waits until a transaction is recorded (final and durable on this node) or refused, at most for `timeout`;
-    /// returns where it stands then. One that is unknown is waited for too: it may be on its way.
+    /// Waits until a transaction is recorded (final and durable on this node) or refused, at most for
+    /// `timeout`; returns where it stands then. One that is unknown is waited for too: it may be on its way.
     fn wait(&self, id: TransactionId, timeout: Duration) -> BoxFuture<'_, Result<TransactionState, Fault>>;
 
-    /// A recorded transaction's wire bytes, as recorded. `None` where it is unknown or its body is gone. Reads the
-    /// store.
+    /// A recorded transaction's wire bytes, as recorded. `None` where it is unknown or its body is gone.
+    /// Reads the store.
     fn transaction_bytes(&self, id: &TransactionId) -> Result<Option<Bytes>, Fault>;
 
-    /// The proof that a transaction is recorded. `None` where it is unknown or its body is gone. Reads the store.
+    /// The proof that a transaction is recorded. `None` where it is unknown or its body is gone. Reads the
+    /// store.
     fn record_proof(&self, id: &TransactionId) -> Result<Option<RecordProof>, Fault>;
 
     /// The header at a height; `None` above the newest. Reads the store.
@@ -77,14 +80,15 @@ pub trait Backend: Send + Sync + 'static {
     /// The block at a height. `None` above the newest. Reads the store.
     fn block(&self, height: Height) -> Result<Option<HeldBlock>, Fault>;
 
-    /// The signatures under the block at a height, where this node has some for this very block. Reads the store.
+    /// The signatures under the block at a height, where this node has some for this very block. Reads the
+    /// store.
     fn finality(&self, height: Height) -> Result<Option<FinalityProof>, Fault>;
 
     /// Headers from `from` upwards, at most `limit`. Reads the store.
     fn headers(&self, from: Height, limit: usize) -> Result<Vec<ChainHeader>, Fault>;
 
-    /// A certificate's DER: a published one from its body, or a trusted CA. `None` where it is unknown, on a ledger of
-    /// identifiers, or where the body is gone. Reads the store.
+    /// A certificate's DER: a published one from its body, or a trusted CA. `None` where it is unknown, on a
+    /// ledger of identifiers, or where the body is gone. Reads the store.
     fn certificate_der(&self, id: &CertificateId) -> Result<Option<Bytes>, Fault>;
 
     /// A page of certificates from the query index. Reads the store.
@@ -98,8 +102,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What happens from now on, or from the block at `from` on (that block included).
     ///
-    /// Every block comes once, in order, also one without notices. The stream ends when the node stops, and when its
-    /// reader falls further behind than the node's buffer: the reader asks again from the last block that it has seen.
+    /// Every block comes once, in order, also one without notices. The stream ends when the node stops, and
+    /// when its reader falls further behind than the node's buffer: the reader asks again from the last block
+    /// that it has seen.
     fn subscribe(&self, from: Option<Height>) -> Result<BoxStream<'static, Announcement>, SubscribeError>;
 
     /// How the node is.

@@ -15,7 +15,7 @@ use tabellion_machine::{
 use tabellion_pki::{
     CertificateRecord, KeyRecord, Standing, Window, certificate_key, certificates_of_key_key, scheduled,
 };
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::backend::{CertificateQuery, Fault, Snapshot};
 use crate::encoding::{base64, pem_of};
@@ -54,8 +54,9 @@ pub(crate) fn routes() -> Router<Shared> {
 
 /// Publish a certificate
 ///
-/// For clients that cannot sign transactions: the node signs as the member that its operator is. The body is JSON, or a
-/// PEM file with the certificate first: `curl --data-binary @chain.pem`. Every validator verifies the whole chain.
+/// For clients that cannot sign transactions: the node signs as the member that its operator is. The body is
+/// JSON, or a PEM file with the certificate first: `curl --data-binary @chain.pem`. Every validator verifies
+/// the whole chain.
 #[utoipa::path(
     post, path = "/v1/certificates", tag = "Certificates", params(Wait),
     request_body(content(
@@ -64,7 +65,8 @@ pub(crate) fn routes() -> Router<Shared> {
     responses(
         (status = 200, description = "Recorded", body = PublishAnswer),
         (status = 202, description = "Checked, and waiting for a block", body = PublishAnswer),
-        (status = "4XX", description = "Refused", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = "4XX", description = "Refused", body = ProblemDetails,
+         content_type = "application/problem+json"),
         (status = 501, description = "This node signs for nobody", body = ProblemDetails,
          content_type = "application/problem+json"),
     )
@@ -130,7 +132,8 @@ pub(crate) struct With {
 /// `Accept: application/cbor` the answer is the proof alone.
 #[utoipa::path(
     get, path = "/v1/certificates/{id}", tag = "Certificates",
-    params(("id" = String, Path, description = "SHA-256 of the certificate; colons and upper case are allowed"), With),
+    params(("id" = String, Path,
+        description = "SHA-256 of the certificate; colons and upper case are allowed"), With),
     responses(
         (status = 200, description = "The status", content(
             (StatusAnswer = "application/json"), (Vec<u8> = "application/cbor"),
@@ -177,11 +180,12 @@ fn status_of(snapshot: &dyn Snapshot, id: &CertificateId) -> Result<StatusAnswer
 
 /// The proof of a certificate's status
 ///
-/// A StateProof, which anybody can check offline with the genesis document; for an unknown certificate it proves that
-/// there is no record.
+/// A StateProof, which anybody can check offline with the genesis document; for an unknown certificate it
+/// proves that there is no record.
 #[utoipa::path(
     get, path = "/v1/certificates/{id}/proof", tag = "Certificates",
-    params(("id" = String, Path, description = "SHA-256 of the certificate; colons and upper case are allowed")),
+    params(("id" = String, Path,
+        description = "SHA-256 of the certificate; colons and upper case are allowed")),
     responses((status = 200, description = "CBOR", body = Vec<u8>, content_type = "application/cbor"))
 )]
 pub(crate) async fn proof(
@@ -213,10 +217,13 @@ async fn held_or_missing(face: &Face, id: CertificateId) -> Result<bytes::Bytes,
 /// A certificate, DER
 #[utoipa::path(
     get, path = "/v1/certificates/{id}/der", tag = "Certificates",
-    params(("id" = String, Path, description = "SHA-256 of the certificate; colons and upper case are allowed")),
+    params(("id" = String, Path,
+        description = "SHA-256 of the certificate; colons and upper case are allowed")),
     responses(
-        (status = 200, description = "The certificate", body = Vec<u8>, content_type = "application/pkix-cert"),
-        (status = 404, description = "Not held", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 200, description = "The certificate", body = Vec<u8>,
+         content_type = "application/pkix-cert"),
+        (status = 404, description = "Not held", body = ProblemDetails,
+         content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn der(
@@ -230,10 +237,13 @@ pub(crate) async fn der(
 /// A certificate, PEM
 #[utoipa::path(
     get, path = "/v1/certificates/{id}/pem", tag = "Certificates",
-    params(("id" = String, Path, description = "SHA-256 of the certificate; colons and upper case are allowed")),
+    params(("id" = String, Path,
+        description = "SHA-256 of the certificate; colons and upper case are allowed")),
     responses(
-        (status = 200, description = "The certificate", body = String, content_type = "application/x-pem-file"),
-        (status = 404, description = "Not held", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 200, description = "The certificate", body = String,
+         content_type = "application/x-pem-file"),
+        (status = 404, description = "Not held", body = ProblemDetails,
+         content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn pem(
@@ -297,19 +307,29 @@ pub(crate) async fn list(
     Ok(style.ok(&page))
 }
 
+/// What a question for a status is answered with.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used: either form is answered by the path of its own")]
+pub(crate) enum VerifyAnswer {
+    /// By certificate or identifier.
+    Certificate(StatusAnswer),
+    /// By key.
+    Key(KeyAnswer),
+}
+
 /// Verify a certificate
 ///
-/// By the certificate (PEM or DER body, or in JSON), by its SHA-256, or by the SHA-256 of its key. The answer is the
-/// latest status with its proof; the relying party then applies X.509's own checks (X.1409 A.2).
+/// By the certificate (PEM or DER body, or in JSON), by its SHA-256, or by the SHA-256 of its key. The answer
+/// is the latest status with its proof; the relying party then applies X.509's own checks (X.1409 A.2).
 #[utoipa::path(
     post, path = "/v1/certificates/verify", tag = "Certificates", params(With),
     request_body(content(
-        (VerifyRequest = "application/json"), (String = "application/x-pem-file"), (Vec<u8> = "application/pkix-cert"),
+        (VerifyRequest = "application/json"), (String = "application/x-pem-file"),
+         (Vec<u8> = "application/pkix-cert"),
     )),
     responses(
-        (status = 200, description = "The status; by key, of every certificate of the key", content(
-            (StatusAnswer = "application/json", example = json!({"standing": "valid"})),
-        )),
+        (status = 200, description = "The status; by key, of every certificate of the key", body = VerifyAnswer),
         (status = "4XX", description = "Not a certificate", body = ProblemDetails,
          content_type = "application/problem+json"),
     )
@@ -346,7 +366,8 @@ fn certificate_id(certificates: &[Vec<u8>]) -> CertificateId {
 #[utoipa::path(
     get, path = "/v1/keys/{id}", tag = "Certificates",
     params(("id" = String, Path, description = "SHA-256 of the DER SubjectPublicKeyInfo"), With),
-    responses((status = 200, description = "The certificates; none where the key is unknown", body = KeyAnswer))
+    responses((status = 200, description = "The certificates; none where the key is unknown",
+        body = KeyAnswer))
 )]
 pub(crate) async fn key(
     State(face): State<Shared>,

@@ -64,8 +64,8 @@ pub(crate) async fn ledger(State(face): State<Shared>, style: Style) -> Response
 
 /// The genesis document
 ///
-/// Its SHA-256 is the ledger's identifier; with it alone every proof can be checked. Compare it with the one that you
-/// were given by another way.
+/// Its SHA-256 is the ledger's identifier; with it alone every proof can be checked. Compare it with the one
+/// that you were given by another way.
 #[utoipa::path(
     get, path = "/v1/genesis", tag = "Chain",
     responses((status = 200, description = "CBOR", body = Vec<u8>, content_type = "application/cbor"))
@@ -95,7 +95,8 @@ fn no_such_block(face: &Face, height: Height) -> Problem {
     params(("height" = String, Path, description = "A height, or `latest`")),
     responses(
         (status = 200, description = "The block", body = BlockAnswer),
-        (status = 404, description = "Not there yet", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "Not there yet", body = ProblemDetails,
+         content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn block(
@@ -124,7 +125,8 @@ fn lane_answer(body: &LaneBody) -> LaneAnswer {
     params(("height" = String, Path, description = "A height, or `latest`")),
     responses(
         (status = 200, description = "CBOR", body = Vec<u8>, content_type = "application/cbor"),
-        (status = 404, description = "Not there", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "Not there", body = ProblemDetails,
+         content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn bytes(
@@ -151,7 +153,8 @@ pub(crate) async fn bytes(
         (status = 200, description = "A FinalityProof; JSON where Accept names it", content(
             (Vec<u8> = "application/cbor"), (ProofAnswer = "application/json"),
         )),
-        (status = 404, description = "None", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "None", body = ProblemDetails,
+         content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn finality(

@@ -1,7 +1,8 @@
 //! `/v1/events`: what is new, as Server-Sent Events.
 //!
-//! Each event has the id `height:index`. The notices of a block come first, in order, the block itself last, so that a
-//! reader that has seen `7:3` has seen all before it, and asks for the rest with `Last-Event-ID: 7:3`.
+//! Each event has the id `height:index`. The notices of a block come first, in order, the block itself last,
+//! so that a reader that has seen `7:3` has seen all before it, and asks for the rest with
+//! `Last-Event-ID: 7:3`.
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -134,12 +135,13 @@ fn event<T: serde::Serialize>(name: &str, id: String, data: &T) -> SseEvent {
 
 /// What is new, as Server-Sent Events
 ///
-/// `curl -N` shows them. Events named `certificate` are the notices of the certificate lane; events named `block` end
-/// each block. Ids are `height:index`; after a break the stream goes on behind the id in the Last-Event-ID header. A
-/// reader that is too slow is cut off and asks again.
+/// `curl -N` shows them. Events named `certificate` are the notices of the certificate lane; events named
+/// `block` end each block. Ids are `height:index`; after a break the stream goes on behind the id in the
+/// Last-Event-ID header. A reader that is too slow is cut off and asks again.
 #[utoipa::path(
     get, path = "/v1/events", tag = "Events",
-    params(EventQuery, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event seen")),
+    params(EventQuery, ("Last-Event-ID" = Option<String>, Header,
+        description = "The id of the last event seen")),
     responses(
         (status = 200, description = "The stream", body = String, content_type = "text/event-stream"),
         (status = 410, description = "No longer kept", body = ProblemDetails,

@@ -1,14 +1,14 @@
 //! The faces of a node: REST over a view of the machine.
 //!
-//! Purpose: what DLT clients use without holding a ledger (X.1409 L8): submit, publish, status with proof, blocks, headers,
-//! events. What a node must offer for it is the trait [`Backend`].
+//! Purpose: what DLT clients use without holding a ledger (X.1409 L8): submit, publish, status with proof,
+//! blocks, headers, events. What a node must offer for it is the trait [`Backend`].
 //!
 //! Absent: rules, the store, the engine, the node's keys.
 //!
 //! ```text
-//! TLS 1.3 (serve) -> guard: rate, requests in work, time -> handler -> Snapshot (memory)        -> JSON or CBOR
-//!                                                              |-----> Backend  (blocking reads)
-//!                                                              `-----> submit, wait (futures)   -> Problem (RFC 9457)
+//! TLS 1.3 (serve) -> guard: rate, number, time -> handler -> Snapshot (memory)       -> JSON or CBOR
+//!                                                    |-----> Backend (blocking reads)
+//!                                                    `-----> submit, wait (futures)  -> Problem (RFC 9457)
 //! ```
 mod anchors;
 mod backend;

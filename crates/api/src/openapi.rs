@@ -11,9 +11,10 @@ use crate::{certificates, chain, events, node, transactions};
 #[openapi(
     info(
         title = "Tabellion",
-        description = "Security services on a shared permissioned ledger (ITU-T X.1409). Identifiers and hashes are 64 \
-                       hexadecimal digits, times are milliseconds since 1970, proofs are CBOR (docs/format.md). Every \
-                       error and refusal is a problem document (RFC 9457) with a stable code.",
+        description = "Security services on a shared permissioned ledger (ITU-T X.1409). Identifiers and \
+                       hashes are 64 hexadecimal digits, times are milliseconds since 1970, proofs are CBOR \
+                       (docs/format.md). Every error and refusal is a problem document (RFC 9457) with a \
+                       stable code.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     tags(
@@ -24,12 +25,13 @@ use crate::{certificates, chain, events, node, transactions};
         (name = "Node", description = "Health and metrics"),
     ),
     paths(
-        certificates::publish, certificates::list, certificates::verify, certificates::status, certificates::proof,
-        certificates::der, certificates::pem, certificates::key, transactions::submit, transactions::transaction,
-        transactions::bytes, transactions::proof, chain::ledger, chain::genesis, chain::block, chain::bytes,
-        chain::finality, chain::headers, events::events, node::health, node::ready, node::metrics,
+        certificates::publish, certificates::list, certificates::verify, certificates::status,
+        certificates::proof, certificates::der, certificates::pem, certificates::key,
+        transactions::submit, transactions::transaction, transactions::bytes, transactions::proof,
+        chain::ledger, chain::genesis, chain::block, chain::bytes, chain::finality, chain::headers,
+        events::events, node::health, node::ready, node::metrics,
     ),
-    components(schemas(tabellion_machine::KeyAnswer, tabellion_machine::BlockEventAnswer)),
+    components(schemas(tabellion_machine::BlockEventAnswer)),
 )]
 struct Api;
 

@@ -6,7 +6,8 @@ use tabellion_pki::{Action, Entry, INTERMEDIATES_MAX, Status, Window};
 use crate::anchors::{Anchors, Link};
 use crate::problem::Problem;
 
-/// Certificates of one request: the certificate, its chain, and some that a server's chain file holds besides.
+/// Certificates of one request: the certificate, its chain, and some that a server's chain file holds
+/// besides.
 const CERTIFICATES_MAX: usize = 32;
 
 /// What a request asks for besides the certificates.
@@ -26,7 +27,8 @@ pub(crate) struct Publication {
     pub(crate) attachments: Vec<Vec<u8>>,
 }
 
-/// Puts the chain of the first certificate together; the others may come in any order, and more than are needed.
+/// Puts the chain of the first certificate together; the others may come in any order, and more than are
+/// needed.
 ///
 /// Refuses: a certificate that cannot be read, a chain that leads to no trusted CA.
 pub(crate) fn publication(

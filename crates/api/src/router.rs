@@ -12,8 +12,8 @@ use crate::{certificates, chain, events, node, transactions};
 
 /// The REST face of a node, ready for [`crate::serve`].
 ///
-/// The rate limit takes the client's address from the request's `ConnectInfo<SocketAddr>`, which [`crate::serve`] sets;
-/// without it all clients share one allowance.
+/// The rate limit takes the client's address from the request's `ConnectInfo<SocketAddr>`, which
+/// [`crate::serve`] sets; without it all clients share one allowance.
 pub fn router(backend: Arc<dyn Backend>, config: FaceConfig) -> Router {
     let face = Arc::new(Face::new(backend, config));
     Router::new()

@@ -1,7 +1,8 @@
 //! Serves a router over TLS, with limits on connections and on time.
 //!
-//! X.1409 L7 (8.2.1(2), A.2): TLS 1.3 protects what runs between clients and nodes. One task accepts; each connection is a
-//! task of its own, counted, with a time limit on its handshake, on the head of each request and on unread bytes.
+//! X.1409 L7 (8.2.1(2), A.2): TLS 1.3 protects what runs between clients and nodes. One task accepts; each
+//! connection is a task of its own, counted, with a time limit on its handshake, on the head of each request
+//! and on unread bytes.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -31,7 +32,8 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// Pause after a failed accept (out of file descriptors, say), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// TLS 1.3 and nothing older, hybrid post-quantum key exchange preferred, tickets for fast resumption, HTTP/1.1.
+/// TLS 1.3 and nothing older, hybrid post-quantum key exchange preferred, tickets for fast resumption,
+/// HTTP/1.1.
 ///
 /// Source: X.1409 L7.
 ///
@@ -52,8 +54,8 @@ pub fn tls_config(
 
 /// Serves `router` until `shutdown` ends, then lets open requests finish for [`ServerConfig::grace`].
 ///
-/// `tls` brings the certificate and the key, see [`tls_config`]; a connection of an older version than TLS 1.3 is closed
-/// whatever it says. HTTP/1.1 is spoken, with keep-alive. A connection that fails ends alone.
+/// `tls` brings the certificate and the key, see [`tls_config`]; a connection of an older version than TLS
+/// 1.3 is closed whatever it says. HTTP/1.1 is spoken, with keep-alive. A connection that fails ends alone.
 pub async fn serve(
     listener: TcpListener,
     tls: Arc<rustls::ServerConfig>,

@@ -50,22 +50,20 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
     row("malformed-query", BAD_REQUEST, "The query cannot be read")
         .hint("GET /openapi.json describes every parameter"),
     row("malformed-identifier", BAD_REQUEST, "Not an identifier")
-        .hint("identifiers are 64 hexadecimal digits, colons are allowed: openssl x509 -in cert.pem -noout -fingerprint -sha256"),
+        .hint("for a certificate: openssl x509 -in cert.pem -noout -fingerprint -sha256"),
     row("malformed-json", BAD_REQUEST, "The JSON body cannot be read")
         .hint("GET /openapi.json describes every body"),
     row("malformed-pem", BAD_REQUEST, "No certificate in the body")
-        .hint("send PEM as it is, with its line ends: curl --data-binary @chain.pem"),
+        .hint("send certificates as PEM: curl --data-binary @chain.pem"),
     row("malformed-certificate", BAD_REQUEST, "A certificate cannot be read")
         .hint("send X.509 certificates as PEM, or one as DER"),
     row("chain-incomplete", UNPROCESSABLE, "The chain does not reach a trusted CA")
-        .hint("send the intermediate certificates behind the certificate; GET /v1/ledger says how many CAs are trusted"),
+        .hint("send the intermediate certificates behind the certificate"),
     row("too-many-certificates", UNPROCESSABLE, "Too many certificates in one request"),
-    row("no-such-path", NOT_FOUND, "Nothing is here")
-        .hint("GET / lists what there is"),
+    row("no-such-path", NOT_FOUND, "Nothing is here").hint("GET / lists what there is"),
     row("no-such-transaction", NOT_FOUND, "The transaction is unknown here")
         .hint("it may be on its way: ask again with ?wait=recorded"),
-    row("no-such-block", NOT_FOUND, "There is no such block yet")
-        .hint("GET /v1/blocks/latest"),
+    row("no-such-block", NOT_FOUND, "There is no such block yet").hint("GET /v1/blocks/latest"),
     row("no-finality", NOT_FOUND, "This block has no signatures of its own")
         .hint("a later block makes it final: GET /v1/headers?from=<height>"),
     row("certificate-not-held", NOT_FOUND, "This node does not hold the certificate")
@@ -77,7 +75,7 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
     row("events-gone", StatusCode::GONE, "Those events are no longer kept")
         .hint("begin again without Last-Event-ID, and read the state"),
     row("body-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
-    row("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body's media type is not known here")
+    row("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "This media type is not taken here")
         .hint("GET /openapi.json says which types each path takes"),
     row("body-too-slow", StatusCode::REQUEST_TIMEOUT, "The body took too long to arrive"),
     row("rate-limited", TOO_MANY, "Too many requests from this client")
@@ -90,8 +88,7 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
         .hint("sign the transaction yourself: tabellion cert publish"),
     row("no-index", StatusCode::NOT_IMPLEMENTED, "This node keeps no query index")
         .hint("ask a node that does"),
-    row("stopping", StatusCode::SERVICE_UNAVAILABLE, "The node is stopping")
-        .hint("ask another node"),
+    row("stopping", StatusCode::SERVICE_UNAVAILABLE, "The node is stopping").hint("ask another node"),
     row("not-ready", StatusCode::SERVICE_UNAVAILABLE, "The node is not ready")
         .hint("it catches up; try again soon"),
     row("timed-out", StatusCode::GATEWAY_TIMEOUT, "The node took too long"),

@@ -51,7 +51,8 @@ pub(crate) enum WaitFor {
 const TIMEOUT_MS_DEFAULT: u64 = 10_000;
 
 impl Wait {
-    /// Where the transaction stands, after the wait that was asked for, if the node has room for one more to wait.
+    /// Where the transaction stands, after the wait that was asked for, if the node has room for one more to
+    /// wait.
     pub(crate) async fn state(self, face: &Face, id: TransactionId) -> Result<TransactionState, Problem> {
         let permit = self.wait.and_then(|_| face.waits.try_acquire().ok());
         if permit.is_none() {
@@ -119,15 +120,16 @@ pub(crate) fn located(mut response: Response, id: &TransactionId) -> Response {
 
 /// Submit a signed transaction
 ///
-/// The body is the transaction's bytes as `docs/format.md` describes them. The node checks it, also every certificate,
-/// before it answers. Sending the same bytes again is harmless.
+/// The body is the transaction's bytes as `docs/format.md` describes them. The node checks it, also every
+/// certificate, before it answers. Sending the same bytes again is harmless.
 #[utoipa::path(
     post, path = "/v1/transactions", tag = "Transactions", params(Wait),
     request_body(content = Vec<u8>, content_type = "application/cbor"),
     responses(
         (status = 200, description = "Recorded", body = TransactionAnswer),
         (status = 202, description = "Checked, and waiting for a block", body = TransactionAnswer),
-        (status = "4XX", description = "Refused", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = "4XX", description = "Refused", body = ProblemDetails,
+         content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn submit(
@@ -148,7 +150,8 @@ pub(crate) async fn submit(
 
 /// Where a transaction stands
 ///
-/// `unknown` where this node knows nothing of it; it may be on its way. Refusals are remembered for some minutes.
+/// `unknown` where this node knows nothing of it; it may be on its way. Refusals are remembered for some
+/// minutes.
 #[utoipa::path(
     get, path = "/v1/transactions/{id}", tag = "Transactions",
     params(("id" = String, Path, description = "The transaction's identifier"), Wait),
@@ -173,7 +176,8 @@ pub(crate) async fn transaction(
     params(("id" = String, Path, description = "The transaction's identifier")),
     responses(
         (status = 200, description = "As recorded", body = Vec<u8>, content_type = "application/cbor"),
-        (status = 404, description = "Unknown here", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown here", body = ProblemDetails,
+         content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn bytes(
@@ -197,7 +201,8 @@ pub(crate) async fn bytes(
         (status = 200, description = "CBOR, or JSON where Accept names it", content(
             (Vec<u8> = "application/cbor"), (ProofAnswer = "application/json"),
         )),
-        (status = 404, description = "Unknown here", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown here", body = ProblemDetails,
+         content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn proof(
