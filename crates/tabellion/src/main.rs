@@ -1,2 +1,74 @@
-//! The one binary.
-fn main() {}
+//! The one binary: a command line over the client library, and over a node.
+//!
+//! ```text
+//! cli (what was asked) -> context (which network, as whom) -> cert | ledger | key | bench -> output, exit code
+//! ```
+mod bench;
+mod cert;
+mod cli;
+mod context;
+mod failure;
+mod key;
+mod ledger;
+mod moment;
+mod node_commands;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use tokio::runtime::Runtime;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Command};
+use crate::context::Context;
+use crate::failure::{Code, Done, Failure};
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let Cli { network, output, command } = Cli::parse();
+    let output = Output::new(output.json, output.quiet);
+    let done = match command {
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "tabellion", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Dev(args) => run_node(node_commands::dev(&args)),
+        Command::Node(args) => run_node(node_commands::node(&args)),
+        Command::Network(command) => node_commands::network(&command).map_err(Failure::from),
+        command => Context::new(network, output).and_then(|context| run(command, &context, output)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::from(failure.code as u8)
+        }
+    }
+}
+
+fn start_runtime() -> Result<Runtime, Failure> {
+    Runtime::new()
+        .map_err(|error| Failure::new(Code::Error, format!("the program could not start its threads: {error}")))
+}
+
+/// Runs nodes, with their log on stderr.
+fn run_node(work: impl Future<Output = anyhow::Result<()>>) -> Done {
+    let filter = EnvFilter::try_from_env("TABELLION_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(start_runtime()?.block_on(work)?)
+}
+
+fn run(command: Command, context: &Context, output: Output) -> Done {
+    let runtime = start_runtime()?;
+    runtime.block_on(async {
+        match command {
+            Command::Key(command) => key::run(command, context, output),
+            Command::Cert(command) => cert::run(command, context, output).await,
+            Command::Ledger(command) => ledger::run(command, context, output).await,
+            Command::Bench(command) => bench::run(command, context, output).await,
+            // They need no context and are done above.
+            Command::Completions { .. } | Command::Dev(_) | Command::Node(_) | Command::Network(_) => Ok(()),
+        }
+    })
+}

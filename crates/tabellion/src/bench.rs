@@ -1,0 +1,165 @@
+//! `tabellion bench`
+
+use std::path::PathBuf;
+
+use tabellion_client::bench::{
+    BenchError, IssuingCa, PublishLoad, PublishReport, StatusLoad, bench_proofs, bench_publish, bench_status,
+    physical_limit,
+};
+use tabellion_client::{CertificateFilter, Publisher};
+
+use crate::cli::{BenchCommand, BenchPublishArgs, BenchStatusArgs};
+use crate::context::{Context, read_file};
+use crate::failure::{Code, Done, Failure};
+use crate::moment::now;
+use crate::output::Output;
+
+/// Certificates that are asked for in turn.
+const ASKED: usize = 1000;
+/// Validators of the in-process measurement: the smallest network that bears a fault.
+const VALIDATORS: usize = 4;
+
+/// Runs a benchmark.
+pub async fn run(command: BenchCommand, context: &Context, output: Output) -> Done {
+    match command {
+        BenchCommand::Publish(args) => publish(args, context, output).await,
+        BenchCommand::Status(args) if args.in_process => in_process(&args, output),
+        BenchCommand::Status(args) => status(&args, context, output).await,
+    }
+}
+
+impl From<BenchError> for Failure {
+    fn from(error: BenchError) -> Self {
+        match error {
+            BenchError::Client(error) => Self::from(error),
+            error @ (BenchError::Chain(_) | BenchError::Refused(_)) => Self::of(Code::Refused, &error).hint(
+                "the issuing CA must stand under one of the ledger's trusted CAs: `tabellion ledger cas`",
+            ),
+            error => Self::of(Code::Error, &error),
+        }
+    }
+}
+
+fn issuing_ca(args: &BenchPublishArgs, context: &Context) -> Result<IssuingCa, Failure> {
+    let named = |from_args: &Option<PathBuf>, from_file: &Option<PathBuf>, what: &str| {
+        from_args.clone().or_else(|| from_file.clone()).ok_or_else(|| {
+            Failure::new(Code::Usage, format!("no {what} of an issuing CA is named"))
+                .hint("name them with --issuer and --issuer-key, or in [bench] of the network's client.toml")
+        })
+    };
+    let certificate = named(&args.issuer, &context.bench.issuer, "certificate")?;
+    let key = named(&args.issuer_key, &context.bench.issuer_key, "key")?;
+    let key_pem = String::from_utf8(read_file(&key, "key of the issuing CA")?);
+    let key_pem = key_pem.map_err(|_| Failure::new(Code::Error, format!("{} is no PEM", key.display())))?;
+    Ok(IssuingCa::new(&read_file(&certificate, "certificate of the issuing CA")?, &key_pem)?)
+}
+
+async fn publish(args: BenchPublishArgs, context: &Context, output: Output) -> Done {
+    let (trust, nodes, key) = (context.trust()?, context.nodes()?, context.key()?);
+    let ca = issuing_ca(&args, context)?;
+    let genesis =
+        tabellion_machine::genesis(trust.genesis()).map_err(|error| Failure::of(Code::Error, &error))?;
+    output.say(format!("Making {} certificates ...", args.certificates));
+    let publications = ca.publications(args.certificates, &genesis.rules, &trust.genesis().anchors, now())?;
+    let sharing = args.validators_here.unwrap_or(trust.roster().validators().len());
+    output.say("Measuring what this machine could do at most ...");
+    let limit = physical_limit(
+        &publications,
+        &genesis.rules,
+        now(),
+        args.per_transaction,
+        sharing,
+        args.limit_span.0,
+    )?;
+    output.say("Publishing ...");
+    let bar = output.progress(u64::try_from(args.certificates).unwrap_or_default(), "recorded");
+    let publisher = Publisher {
+        nodes: &nodes,
+        trust: &trust,
+        key: &key,
+        wait: std::time::Duration::from_secs(60),
+        all_or_none: true,
+    };
+    let load =
+        PublishLoad { per_transaction: args.per_transaction, in_flight: args.in_flight, rate: args.rate };
+    let progress = |count: usize| bar.set_position(u64::try_from(count).unwrap_or_default());
+    let report = bench_publish(&publisher, publications, load, now(), limit, progress).await?;
+    bar.finish_and_clear();
+    output.value(&report);
+    show_publish(&report, output);
+    ended(report.failed, report.first_failure)
+}
+
+fn show_publish(report: &PublishReport, output: Output) {
+    let (finality, limit) = (&report.finality, &report.limit);
+    output.line(format!("certificates         {:>10}  in {:.1} s", report.certificates, report.seconds));
+    output.line(format!("transactions         {:>10}  {} failed", report.transactions, report.failed));
+    output.line(format!("certificates / s     {:>10.0}", report.certificates_per_second));
+    if let Some(rate) = report.offered_per_second {
+        output.line(format!("offered / s          {rate:>10.0}"));
+    }
+    output.line(format!("finality p50         {:>10.1} ms", finality.p50_ms));
+    output.line(format!("finality p90         {:>10.1} ms", finality.p90_ms));
+    output.line(format!("finality p99         {:>10.1} ms", finality.p99_ms));
+    output.line(format!("finality max         {:>10.1} ms", finality.max_ms));
+    output.line(format!(
+        "validations / s      {:>10.0}  raw, {} cores",
+        limit.validations_per_second, limit.cores
+    ));
+    output.line(format!(
+        "signature checks / s {:>10.0}  raw, {} cores",
+        limit.signature_checks_per_second, limit.cores
+    ));
+    output.line(format!(
+        "limit                {:>10.0}  certificates / s with {} validators on this machine",
+        limit.certificates_per_second, limit.validators_sharing
+    ));
+    output.line(format!("of the limit         {:>10.1} %", report.ratio * 100.0));
+}
+
+fn ended(failed: usize, first: Option<String>) -> Done {
+    match (failed, first) {
+        (0, _) | (_, None) => Ok(()),
+        (failed, Some(first)) => {
+            Err(Failure::new(Code::Error, format!("{failed} failed; the first: {first}")))
+        }
+    }
+}
+
+async fn status(args: &BenchStatusArgs, context: &Context, output: Output) -> Done {
+    let (trust, nodes) = (context.trust()?, context.nodes()?);
+    let list = nodes.certificates(&CertificateFilter::default(), ASKED, None).await?;
+    let ids: Vec<_> = list.certificates.iter().filter_map(|row| row.certificate.parse().ok()).collect();
+    if ids.is_empty() {
+        return Err(Failure::new(Code::Error, "the ledger holds no certificates to ask for")
+            .hint("publish some first, for example with: tabellion bench publish"));
+    }
+    output.say(format!("Asking for {} certificates ...", ids.len()));
+    let load =
+        StatusLoad { in_flight: args.in_flight, duration: args.span.0, verify_every: args.verify_every };
+    let report = bench_status(&nodes, &trust, &ids, load).await?;
+    output.value(&report);
+    output.line(format!(
+        "answers          {:>10}  in {:.1} s, {} failed",
+        report.answers, report.seconds, report.failed
+    ));
+    output.line(format!("answers / s      {:>10.0}", report.answers_per_second));
+    output.line(format!("latency p50      {:>10.2} ms", report.latency.p50_ms));
+    output.line(format!("latency p99      {:>10.2} ms", report.latency.p99_ms));
+    output.line(format!("proofs verified  {:>10}", report.verified));
+    output.line(format!("verification p50 {:>10.3} ms", report.verification.p50_ms));
+    output.line(format!("largest proof    {:>10} bytes", report.proof_bytes_max));
+    ended(report.failed, report.first_failure)
+}
+
+fn in_process(args: &BenchStatusArgs, output: Output) -> Done {
+    output.say(format!("Making a state of {} records ...", args.records));
+    let report = bench_proofs(args.records, VALIDATORS, args.span.0)?;
+    output.value(&report);
+    output.line(format!("records                {:>10}  {} validators", report.records, report.validators));
+    output.line(format!("proofs / s             {:>10.0}  one core", report.proofs_per_second));
+    output.line(format!("JSON answers / s       {:>10.0}  one core", report.answers_per_second));
+    output.line(format!("verifications / s      {:>10.0}  one core", report.verifications_per_second));
+    output.line(format!("largest proof          {:>10} bytes", report.proof_bytes_max));
+    Ok(())
+}
