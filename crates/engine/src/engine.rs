@@ -144,13 +144,14 @@ fn transport_config(config: &Config, transport: Tls) -> lookup::Config<Tls> {
         send_batch_size: NZUsize!(32),
         handshake_timeout: seconds(5),
         dial_timeout: seconds(5),
-        peer_connection_cooldown: seconds(1),
+        // A quorum that comes back must find itself well within five seconds.
+        peer_connection_cooldown: Duration::from_millis(500),
         max_concurrent_handshakes: NZU32!(64),
         // A node that comes back dials all its peers at once, and several nodes may share an address.
         allowed_handshake_rate_per_ip: Quota::per_second(NZU32!(32)),
         allowed_handshake_rate_per_subnet: Quota::per_second(NZU32!(64)),
         ping_frequency: seconds(10),
-        dial_frequency: Duration::from_millis(250),
+        dial_frequency: Duration::from_millis(150),
         tracked_peer_sets: NZUsize!(PEER_SETS),
         // A peer that breaks the protocol is shut out, shortly: it may be one that is only behind.
         block_duration: seconds(60),
