@@ -63,6 +63,9 @@ pub trait Application: Send + Sync + 'static {
     /// [`BlockStore`](crate::BlockStore), when this returns. Blocks come in order of height without gaps,
     /// each at least once; a repeated height is acknowledged again and changes nothing. `Err` stops the node.
     ///
+    /// The block may never have been checked here: a node that catches up sees finalised blocks only, and
+    /// they may come without what is not recorded.
+    ///
     /// `proof` is `None` for a block that was finalised by a later one: the proof of the next block that has
     /// one, together with the headers between, proves it.
     fn commit(&self, block: Arc<Block>, proof: Option<FinalityProof>) -> Result<(), StoreError>;
