@@ -1,0 +1,53 @@
+//! The ledger of the frozen vectors: whoever mutates a proof of it gets past the first checks.
+
+use std::sync::OnceLock;
+
+use tabellion_consortium::Genesis;
+use tabellion_ledger::{HeaderHash, LedgerId, PublicKey, Roster, cbor};
+
+/// What a verifier knows, and which headers are final.
+pub struct World {
+    /// The ledger.
+    pub ledger: LedgerId,
+    /// Its roster.
+    pub roster: Roster,
+    /// Keys of its members.
+    pub keys: Vec<PublicKey>,
+    /// Headers that the vectors prove. Nothing else can be proved under this roster.
+    pub proved: Vec<HeaderHash>,
+}
+
+macro_rules! vector {
+    ($name:literal) => {
+        bytes(include_str!(concat!("../../vectors/", $name, ".hex")))
+    };
+}
+
+/// The ledger of the vectors.
+pub fn world() -> &'static World {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    WORLD.get_or_init(|| {
+        let genesis = Genesis::from_bytes(&vector!("genesis")).expect("the vector is a genesis document");
+        let keys = genesis.members.iter().flat_map(|member| member.keys.clone()).collect();
+        let headers = [vector!("header-2"), vector!("header-3")];
+        let proved = headers.iter().map(|header| HeaderHash::of(header)).collect();
+        World { ledger: genesis.ledger_id(), roster: genesis.roster(), keys, proved }
+    })
+}
+
+impl World {
+    /// The hash in the trie under the newest state root for the record that the vector `trie-proof-inclusion`
+    /// proves.
+    pub fn trie(&self) -> (tabellion_ledger::StateRoot, [u8; 32], [u8; 32]) {
+        let proof: tabellion_ledger::StateProof =
+            cbor::from_bytes(&vector!("state-proof-inclusion"), 1 << 16)
+                .expect("the vector is a state proof");
+        let record =
+            proof.record.as_deref().map(tabellion_ledger::sha256).expect("the vector proves a record");
+        (proof.finality.header.state_root, proof.key.path(), record)
+    }
+}
+
+fn bytes(digits: &str) -> Vec<u8> {
+    hex::decode(digits.split_whitespace().collect::<String>()).expect("a vector is hexadecimal")
+}
