@@ -1,7 +1,8 @@
-//! The state at one million records (or `TABELLION_BENCH_RECORDS`): load, updates with checkpoints, reads, reopening.
+//! The state at one million records (or `TABELLION_BENCH_RECORDS`): load, updates with checkpoints, reads,
+//! reopening.
 //!
-//! `cargo bench -p tabellion-node --bench state`; `TABELLION_BENCH_FOLDER` says where the files go (a temporary folder
-//! otherwise). One run, figures on standard output; CPU time is the whole process's.
+//! `cargo bench -p tabellion-node --bench state`; `TABELLION_BENCH_FOLDER` says where the files go (a
+//! temporary folder otherwise). One run, figures on standard output; CPU time is the whole process's.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on should stop where it is")]
 
 use std::collections::BTreeMap;
@@ -54,8 +55,8 @@ struct Run {
 }
 
 impl Run {
-    /// One block with these writes, and a checkpoint when one is due. Returns how long the block took, up to its
-    /// commit, and the checkpoint.
+    /// One block with these writes, and a checkpoint when one is due. Returns how long the block took, up to
+    /// its commit, and the checkpoint.
     fn block(&mut self, writes: BTreeMap<StateKey, Option<Vec<u8>>>) -> (Duration, Duration) {
         let start = Instant::now();
         let next = self.store.tip().extend(&Change { writes, ..Change::default() }).unwrap();
@@ -101,7 +102,8 @@ impl Run {
         took.sort();
         let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
         println!(
-            "{what:<28} {:>7.1} CPU-us/key {:>9.0} keys/s {:>6.2} KB written/key   block p50 {:.1} ms p99 {:.1} ms   longest checkpoint {:.0} ms",
+            "{what:<28} {:>6.1} CPU-us/key {:>7.0} keys/s {:>6.2} KB written/key; \
+             block p50 {:.1} ms, p99 {:.1} ms; longest checkpoint {:.0} ms",
             (cpu() - cpu_before).as_secs_f64() * 1e6 / keys,
             keys / start.elapsed().as_secs_f64(),
             (proc_number("io", "write_bytes:") - written_before) as f64 / 1e3 / keys,
