@@ -161,6 +161,14 @@ pub enum StoreError {
         /// Height of the state given.
         found: Height,
     },
+    /// A file cannot be compacted.
+    #[error("compact the database {}", path.display())]
+    Compact {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: redb::CompactionError,
+    },
     /// A checkpoint cannot be written.
     #[error("write the checkpoint of height {height}")]
     Checkpoint {

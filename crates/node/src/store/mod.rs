@@ -50,6 +50,7 @@ mod base;
 mod cache;
 mod chain;
 mod checkpoint;
+mod compact;
 mod engine;
 mod error;
 mod layer;
@@ -69,6 +70,7 @@ use self::chain::Chain;
 use self::tip::Tip;
 
 pub use self::chain::{Place, StoredTransaction};
+pub use self::compact::Compacted;
 pub use self::error::StoreError;
 pub use self::layer::Tree;
 pub use self::snapshot::{Change, HistoryNodes, Snapshot};

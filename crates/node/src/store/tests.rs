@@ -245,6 +245,21 @@ fn a_deleted_body_leaves_headers_and_the_other_lanes() {
 }
 
 #[test]
+fn compaction_shrinks_the_files_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, ledger) = with_blocks(folder.path(), 60);
+    let open_still = Store::compact(folder.path(), LEDGER, quick());
+    assert!(matches!(open_still, Err(StoreError::Open { .. })));
+    store.checkpoint(NOW).unwrap();
+    drop(store);
+    let compacted = Store::compact(folder.path(), LEDGER, quick()).unwrap();
+    assert!(compacted.after < compacted.before, "{compacted:?}");
+    let store = open(folder.path());
+    ledger.check(&store.tip());
+    assert_eq!(store.block(Height(7)).unwrap().as_ref(), ledger.blocks.get(7));
+}
+
+#[test]
 fn the_pools_journal_survives() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
