@@ -48,8 +48,9 @@ fn main() -> ExitCode {
 }
 
 fn start_runtime() -> Result<Runtime, Failure> {
-    Runtime::new()
-        .map_err(|error| Failure::new(Code::Error, format!("the program could not start its threads: {error}")))
+    Runtime::new().map_err(|error| {
+        Failure::new(Code::Error, format!("the program could not start its threads: {error}"))
+    })
 }
 
 /// Runs nodes, with their log on stderr.

@@ -1,0 +1,165 @@
+//! The files of a network's folder and of a node's folder.
+//!
+//! ```text
+//! <network>/genesis.cbor        the genesis document
+//!           tls-ca.pem          the CA of the nodes' REST certificates; tls-ca-key.pem its key
+//!           client.toml         what clients need: nodes, ca, genesis, key
+//!           keys/<member>.pem   members' signing keys
+//!           nodes/<name>/node.toml, node-key.pem, tls.pem, tls-key.pem, data/
+//! ```
+
+use std::fs;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use tabellion_client::{Protection, SigningKey, read_key_file, write_key_file};
+use tabellion_ledger::Algorithm;
+
+/// Name of the genesis document in a network's folder.
+pub const GENESIS_FILE: &str = "genesis.cbor";
+/// Name of the clients' file in a network's folder.
+pub const CLIENT_FILE: &str = "client.toml";
+/// Name of the CA of REST certificates in a network's folder.
+pub const TLS_CA_FILE: &str = "tls-ca.pem";
+/// Name of that CA's key.
+pub const TLS_CA_KEY_FILE: &str = "tls-ca-key.pem";
+/// Name of a node's file in its folder.
+pub const NODE_FILE: &str = "node.toml";
+
+/// A node's file. Paths are relative to the file's folder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeFile {
+    /// The node's name, for people.
+    pub name: String,
+    /// The genesis document.
+    pub genesis: PathBuf,
+    /// The node's Ed25519 key, PKCS#8 PEM.
+    pub key: PathBuf,
+    /// Folder of the node's data.
+    pub data: PathBuf,
+    /// Where other nodes connect to.
+    pub listen: SocketAddr,
+    /// Whether the node keeps the query index.
+    #[serde(default = "yes")]
+    pub index: bool,
+    /// The REST face.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<RestFile>,
+    /// A member's key with which the node signs for clients that cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway_key: Option<PathBuf>,
+    /// Nodes that follow without a vote; the same on every node.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub followers: Vec<FollowerFile>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The REST face in a node's file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestFile {
+    /// Where clients connect to.
+    pub listen: SocketAddr,
+    /// The certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
+    /// Requests per second that one client may send for long; 0 = no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_per_second: Option<u32>,
+}
+
+/// A following node in a node's file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FollowerFile {
+    /// Its raw Ed25519 key, 64 hexadecimal digits.
+    pub key: String,
+}
+
+/// The clients' file of a network. Paths are relative to the file's folder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClientFile {
+    /// URLs of the nodes.
+    pub nodes: Vec<String>,
+    /// The CA of the nodes' certificates.
+    pub ca: PathBuf,
+    /// The genesis document.
+    pub genesis: PathBuf,
+    /// The signing key, where this folder has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+}
+
+/// Writes a file whole or not at all, readable by all.
+pub fn write_public(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes, 0o644)
+}
+
+/// Writes a file whole or not at all, readable by its owner only.
+pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes, 0o600)
+}
+
+/// The bytes go to a file beside and are renamed: a crash leaves the old file, or none.
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
+    let beside = path.with_extension("new");
+    let write = || {
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Writes a value as TOML under a first line that says what it is.
+pub fn write_toml<T: Serialize>(path: &Path, title: &str, value: &T) -> Result<()> {
+    let body = toml::to_string_pretty(value).context("cannot make TOML")?;
+    write_public(path, format!("# {title}\n{body}").as_bytes())
+}
+
+/// Reads a TOML file.
+pub fn read_toml<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("{} is not what it should be", path.display()))
+}
+
+/// Reads a file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The key in a file; a fresh Ed25519 key is written there where no file is.
+pub fn key_or_new(path: &Path) -> Result<SigningKey> {
+    if !path.exists() {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
+        write_key_file(path, &SigningKey::generate(Algorithm::Ed25519)?, &Protection::PlainText)?;
+    }
+    read_plain_key(path)
+}
+
+/// The key in a file that is not encrypted: a node starts without a person beside it.
+pub fn read_plain_key(path: &Path) -> Result<SigningKey> {
+    Ok(read_key_file(path, || None)?)
+}
+
+/// The seed of a node's key.
+pub fn node_seed(path: &Path) -> Result<[u8; 32]> {
+    match read_plain_key(path)?.ed25519_seed() {
+        Some(seed) => Ok(seed),
+        None => bail!("{}: a node's key is Ed25519; this is another one", path.display()),
+    }
+}

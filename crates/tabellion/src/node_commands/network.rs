@@ -1,0 +1,132 @@
+//! `tabellion network`: the files of a network for real hosts.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+use tabellion_consortium::Genesis;
+use tabellion_ledger::{TimeMs, cbor};
+
+use super::files::{
+    CLIENT_FILE, ClientFile, GENESIS_FILE, NODE_FILE, NodeFile, RestFile, TLS_CA_FILE, key_or_new, read_toml,
+    write_public, write_toml,
+};
+use super::plan::{Plan, PlanValidator, genesis};
+use super::tls::TlsCa;
+
+/// A plan to start from.
+const SAMPLE: &str = include_str!("sample_plan.toml");
+
+/// Makes the files of a network for real hosts.
+#[derive(Subcommand, Debug)]
+pub enum NetworkCommand {
+    /// Print a plan to start from: members, validators, trusted CAs, parameters.
+    Sample,
+    /// Make genesis document, keys where the plan brings none, and a folder for each node.
+    Init {
+        /// The plan, a TOML file.
+        plan: PathBuf,
+        /// The folder to make; it must not hold a network already.
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+    },
+}
+
+/// Runs a network command.
+pub fn network(command: &NetworkCommand) -> Result<()> {
+    match command {
+        NetworkCommand::Sample => {
+            print!("{SAMPLE}");
+            Ok(())
+        }
+        NetworkCommand::Init { plan: file, out } => {
+            let plan: Plan = read_toml(file)?;
+            if out.join(GENESIS_FILE).exists() {
+                bail!("{} holds a network already", out.display());
+            }
+            let base = file.parent().unwrap_or(Path::new("."));
+            let made = write_network(&plan, base, out, tabellion_node::now())?;
+            tell(&plan, &made, out);
+            Ok(())
+        }
+    }
+}
+
+fn tell(plan: &Plan, made: &Genesis, out: &Path) {
+    println!("{}", made.ledger_id());
+    eprintln!("network {} in {}: {} trusted CAs", plan.name, out.display(), made.anchors.len());
+    for PlanValidator { name, address, .. } in &plan.validators {
+        eprintln!(
+            "  copy {}/nodes/{name} to the host of {address}; there: tabellion node --config {name}",
+            out.display()
+        );
+    }
+    eprintln!(
+        "\nhint: keys that this command made are under {}: hand them over, then delete them here",
+        out.display()
+    );
+}
+
+/// Writes all files of a network and returns its genesis document.
+pub fn write_network(plan: &Plan, base: &Path, out: &Path, time: TimeMs) -> Result<Genesis> {
+    let (made, left_out) = genesis(plan, base, time, |file| key_or_new(&out.join(file)))?;
+    for anchor in left_out {
+        eprintln!("trusted CA left out: {anchor}");
+    }
+    let ca = TlsCa::open(out, &plan.name)?;
+    let document = cbor::to_bytes(&made);
+    for validator in &plan.validators {
+        write_node(validator, out, &ca)?;
+        write_public(&out.join("nodes").join(&validator.name).join(GENESIS_FILE), &document)?;
+    }
+    let key = plan.members.iter().find(|member| member.keys.is_empty());
+    let client = ClientFile {
+        nodes: plan.validators.iter().map(|validator| format!("https://{}", validator.rest)).collect(),
+        ca: TLS_CA_FILE.into(),
+        genesis: GENESIS_FILE.into(),
+        key: key.map(|member| format!("keys/{}.pem", member.id).into()),
+    };
+    write_toml(&out.join(CLIENT_FILE), "What clients of this network need.", &client)?;
+    // Last: a folder with a genesis document is complete.
+    write_public(&out.join(GENESIS_FILE), &document)?;
+    Ok(made)
+}
+
+fn host_and_port(address: &str) -> Result<(&str, u16)> {
+    let (host, port) = address.rsplit_once(':').with_context(|| format!("'{address}' is not host:port"))?;
+    Ok((host.trim_matches(['[', ']']), port.parse().with_context(|| format!("'{port}' is no port"))?))
+}
+
+/// The address to listen on: the planned one where it is an address, every interface where it is a name.
+fn listener(address: &str) -> Result<std::net::SocketAddr> {
+    let (_, port) = host_and_port(address)?;
+    Ok(address.parse().unwrap_or_else(|_| std::net::SocketAddr::from(([0, 0, 0, 0], port))))
+}
+
+fn write_node(validator: &PlanValidator, out: &Path, ca: &TlsCa) -> Result<()> {
+    let PlanValidator { name, address, rest, .. } = validator;
+    let folder = out.join("nodes").join(name);
+    let (host, _) = host_and_port(rest)?;
+    let mut hosts = vec![host.to_owned()];
+    if host.starts_with("127.") || host == "localhost" {
+        hosts.push("localhost".to_owned());
+    }
+    ca.issue(&hosts, &folder.join("tls.pem"), &folder.join("tls-key.pem"))?;
+    let file = NodeFile {
+        name: name.clone(),
+        genesis: GENESIS_FILE.into(),
+        key: "node-key.pem".into(),
+        data: "data".into(),
+        listen: listener(address)?,
+        index: true,
+        rest: Some(RestFile {
+            listen: listener(rest)?,
+            certificate: "tls.pem".into(),
+            key: "tls-key.pem".into(),
+            rate_per_second: None,
+        }),
+        gateway_key: None,
+        followers: Vec::new(),
+    };
+    write_toml(&folder.join(NODE_FILE), "One node; run it with: tabellion node --config <this file>", &file)
+}
