@@ -6,7 +6,7 @@ use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tabellion_ledger::limits::{ATTACHMENT_BYTES_MAX, RECORD_BYTES_MAX, TRANSACTION_BYTES_MAX};
 use tabellion_ledger::{CertificateId, KeyId, Lane, StateProof, TimeMs, Wire, cbor};
 use tabellion_machine::{
@@ -151,15 +151,19 @@ pub(crate) async fn status(
     if style.names_cbor() {
         return proof(State(face), style, IdPath(id)).await;
     }
-    let mut answer = status_of(&*face.backend.snapshot(), &id)?;
+    Ok(style.ok(&status_answer(&face, &id, with).await?))
+}
+
+async fn status_answer(face: &Face, id: &CertificateId, with: With) -> Result<StatusAnswer, Problem> {
+    let mut answer = status_of(&*face.backend.snapshot(), id)?;
     if with.certificate {
-        answer.pem = held(&face, id).await?.as_deref().map(pem_of);
+        answer.pem = held(face, *id).await?.as_deref().map(pem_of);
     }
-    Ok(style.ok(&answer))
+    Ok(answer)
 }
 
 fn prove(snapshot: &dyn Snapshot, key: &tabellion_ledger::StateKey) -> Result<StateProof, Problem> {
-    Ok(snapshot.prove(key).map_err(|error| Fault::new(error))?)
+    Ok(snapshot.prove(key).map_err(Fault::new)?)
 }
 
 fn record_in<T: Wire>(proof: &StateProof) -> Result<Option<T>, Problem> {
@@ -308,12 +312,11 @@ pub(crate) async fn list(
 }
 
 /// What a question for a status is answered with.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "only its schema is used: either form is answered by the path of its own")]
 pub(crate) enum VerifyAnswer {
     /// By certificate or identifier.
-    Certificate(StatusAnswer),
+    Certificate(Box<StatusAnswer>),
     /// By key.
     Key(KeyAnswer),
 }
@@ -329,7 +332,7 @@ pub(crate) enum VerifyAnswer {
          (Vec<u8> = "application/pkix-cert"),
     )),
     responses(
-        (status = 200, description = "The status; by key, of every certificate of the key", body = VerifyAnswer),
+        (status = 200, description = "The status, by key of every certificate", body = VerifyAnswer),
         (status = "4XX", description = "Not a certificate", body = ProblemDetails,
          content_type = "application/problem+json"),
     )
@@ -349,12 +352,12 @@ pub(crate) async fn verify(
             }
             VerifyRequest { certificate: None, id: Some(id), key: None } => parse_id(&id)?,
             VerifyRequest { certificate: None, id: None, key: Some(key) } => {
-                return key_answer(&face, style, parse_id(&key)?, with).await;
+                return Ok(style.ok(&VerifyAnswer::Key(key_answer(&face, parse_id(&key)?, with).await?)));
             }
             _ => return Err(Problem::new("malformed-json", "give one of certificate, id and key")),
         },
     };
-    status(State(face), style, IdPath(id), Asks(with)).await
+    Ok(style.ok(&VerifyAnswer::Certificate(Box::new(status_answer(&face, &id, with).await?))))
 }
 
 /// The first certificate counts; a server's chain file holds its issuers behind it.
@@ -375,10 +378,10 @@ pub(crate) async fn key(
     IdPath(id): IdPath<KeyId>,
     Asks(with): Asks<With>,
 ) -> Result<Response, Problem> {
-    key_answer(&face, style, id, with).await
+    Ok(style.ok(&key_answer(&face, id, with).await?))
 }
 
-async fn key_answer(face: &Face, style: Style, id: KeyId, with: With) -> Result<Response, Problem> {
+async fn key_answer(face: &Face, id: KeyId, with: With) -> Result<KeyAnswer, Problem> {
     let snapshot = face.backend.snapshot();
     let proof = prove(&*snapshot, &certificates_of_key_key(&id))?;
     let KeyRecord(ids) = record_in(&proof)?.unwrap_or_default();
@@ -391,10 +394,10 @@ async fn key_answer(face: &Face, style: Style, id: KeyId, with: With) -> Result<
         certificates.push(answer);
     }
     let valid = certificates.iter().find(|answer| answer.standing == Standing::Valid.word());
-    Ok(style.ok(&KeyAnswer {
+    Ok(KeyAnswer {
         key: id.to_string(),
         valid: valid.map(|answer| answer.certificate.clone()),
         certificates,
         proof: base64(&cbor::to_bytes(&proof)),
-    }))
+    })
 }

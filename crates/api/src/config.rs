@@ -6,6 +6,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaceConfig {
     /// Requests per second that one client (an IPv4 address, an IPv6 /64) may send for long. 0 = no limit.
+    ///
+    /// The default is above what one node answers on two cores: it stops a flood, not a busy relying party.
     pub rate_per_second: u32,
     /// Requests that one client may send at once after a pause.
     pub rate_burst: u32,
@@ -32,8 +34,8 @@ pub struct FaceConfig {
 impl Default for FaceConfig {
     fn default() -> Self {
         Self {
-            rate_per_second: 2_000,
-            rate_burst: 4_000,
+            rate_per_second: 20_000,
+            rate_burst: 40_000,
             clients_max: 65_536,
             requests_max: 2_048,
             waits_max: 1_024,

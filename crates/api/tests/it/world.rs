@@ -380,7 +380,7 @@ impl Inner {
     /// Blocks of odd height have no signatures of their own, but for the newest.
     fn finality(&self, height: u64) -> Option<&FinalityProof> {
         let newest = self.replay.header().height.0;
-        let has_own = height % 2 == 0 || height == newest;
+        let has_own = height.is_multiple_of(2) || height == newest;
         self.finality.get(usize::try_from(height).unwrap()).filter(|_| has_own)
     }
 }
