@@ -166,15 +166,15 @@ fn blocks(chain: &Chain, frozen: &Frozen) -> Vec<Vector> {
         all.push(lane_header(&format!("lane-header-{}", header.height), &about, header));
     }
     all.push(block(
-        "block-two-lanes",
-        "made by hand: one record each in the lanes certificate and intel; the first one's certificates are carried",
-        &two_lanes(chain, frozen),
+        "block-lanes",
+        "made by hand: lanes certificate, intel, audit/3; the first record's certificates are carried",
+        &three_lanes(chain, frozen),
     ));
     all
 }
 
-/// A block of two lanes as a proposal on a ledger of identifiers; only its body is true.
-fn two_lanes(chain: &Chain, frozen: &Frozen) -> Block {
+/// A block of three lanes as a proposal on a ledger of identifiers; only its body is true.
+fn three_lanes(chain: &Chain, frozen: &Frozen) -> Block {
     let first = &chain.transactions[0];
     let sign = |name, lane| chain.sign(frozen, name, Algorithm::Ed25519, lane, vec![0x80], Vec::new());
     let body = |lane, transactions: Vec<Transaction>| {

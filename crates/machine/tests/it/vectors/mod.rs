@@ -152,6 +152,6 @@ fn the_frozen_blocks_follow_from_the_frozen_genesis() {
     }
     assert_eq!(StateRoot::default().0.len(), files["state-3"].len());
     assert_eq!(replay.header().state_root.0.as_slice(), files["state-3"]);
-    let by_hand: Block = decode(&files["block-two-lanes"]);
+    let by_hand: Block = decode(&files["block-lanes"]);
     assert_eq!(by_hand.check_body(), Ok(()));
 }
