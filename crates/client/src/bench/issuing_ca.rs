@@ -6,7 +6,8 @@ use der::asn1::{Any, Ia5StringRef, PrintableStringRef, Utf8StringRef};
 use der::{Decode, Tag, Tagged};
 use rcgen::string::{Ia5String, PrintableString};
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, DnValue, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer, KeyIdMethod,
+    KeyPair, KeyUsagePurpose,
 };
 use tabellion_ledger::TimeMs;
 use tabellion_machine::Ruleset;
@@ -26,6 +27,9 @@ const SUBJECT_KEY_IDENTIFIER: der::asn1::ObjectIdentifier =
 const VALIDITY_MS: u64 = 90 * 24 * 3_600_000;
 /// They start a day ago, so that clocks may differ. Unit: ms.
 const HEAD_START_MS: u64 = 24 * 3_600_000;
+
+/// A CA starts before what it issues. Unit: ms.
+const CA_HEAD_START_MS: u64 = 2 * HEAD_START_MS;
 
 /// Why a benchmark cannot run.
 #[derive(Debug, Error)]
@@ -136,6 +140,45 @@ impl IssuingCa {
     fn certificate(&self, name: &str, now: TimeMs) -> Result<Certificate, BenchError> {
         Certificate::from_der(&self.issue(name, now)?).map_err(BenchError::Refused)
     }
+}
+
+/// A root and an issuing CA below it, for load on a network made for that: the root goes into its trusted CAs.
+#[derive(Clone, Debug)]
+pub struct BenchCa {
+    /// The root, PEM; its key is gone once it has signed.
+    pub root_pem: String,
+    /// The issuing CA, PEM.
+    pub issuing_pem: String,
+    /// Its key, PKCS#8 PEM.
+    pub issuing_key_pem: String,
+}
+
+impl BenchCa {
+    /// Makes fresh ones, valid for ten years.
+    pub fn new(now: TimeMs) -> Result<Self, BenchError> {
+        let (root_key, issuing_key) = (KeyPair::generate()?, KeyPair::generate()?);
+        let root_params = ca_params("Bench Root", now)?;
+        let root = root_params.self_signed(&root_key)?;
+        let issuer = Issuer::from_params(&root_params, &root_key);
+        let issuing = ca_params("Bench Issuing CA", now)?.signed_by(&issuing_key, &issuer)?;
+        let (root_pem, issuing_pem) = (root.pem(), issuing.pem());
+        Ok(Self { root_pem, issuing_pem, issuing_key_pem: issuing_key.serialize_pem() })
+    }
+}
+
+fn ca_params(name: &str, now: TimeMs) -> Result<CertificateParams, BenchError> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::OrganizationName, "Tabellion bench");
+    params.distinguished_name.push(DnType::CommonName, format!("{name} {}", random_name()));
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.use_authority_key_identifier_extension = true;
+    let (year, month, day) = date(TimeMs(now.0.saturating_sub(CA_HEAD_START_MS)));
+    params.not_before = rcgen::date_time_ymd(year, month, day);
+    // The 29th of February has no tenth anniversary.
+    params.not_after = rcgen::date_time_ymd(year + 10, month, day.min(28));
+    Ok(params)
 }
 
 /// Two runs never make the same names.

@@ -9,7 +9,7 @@ mod publish;
 mod status;
 
 pub use figures::{Latency, Percentiles};
-pub use issuing_ca::{BenchError, IssuingCa};
+pub use issuing_ca::{BenchCa, BenchError, IssuingCa};
 pub use limit::{PhysicalLimit, physical_limit};
 pub use proofs::{ProofReport, bench_proofs};
 pub use publish::{PublishLoad, PublishReport, bench_publish};

@@ -2,22 +2,15 @@ use std::time::Duration;
 
 use tabellion_corpus::{KeyKind, TestCa};
 
-use crate::bench::{BenchError, IssuingCa, bench_proofs, physical_limit};
+use crate::bench::{BenchCa, BenchError, IssuingCa, bench_proofs, physical_limit};
+use crate::read_certificates;
 
 use super::world::{NOW, World};
 
 fn issuing_ca() -> (IssuingCa, Vec<u8>) {
-    let mut root = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    root.distinguished_name = rcgen::DistinguishedName::new();
-    root.distinguished_name.push(rcgen::DnType::CountryName, "CH");
-    root.distinguished_name.push(rcgen::DnType::CommonName, "Bench Root");
-    root.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    root.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
-    root.use_authority_key_identifier_extension = true;
-    (root.not_before, root.not_after) = (rcgen::date_time_ymd(2026, 1, 1), rcgen::date_time_ymd(2036, 1, 1));
-    let key = rcgen::KeyPair::generate().unwrap();
-    let certificate = root.self_signed(&key).unwrap();
-    (IssuingCa::new(certificate.pem().as_bytes(), &key.serialize_pem()).unwrap(), certificate.der().to_vec())
+    let ca = BenchCa::new(NOW).unwrap();
+    let root = read_certificates(ca.root_pem.as_bytes()).unwrap().certificates[0].der.to_vec();
+    (IssuingCa::new(ca.issuing_pem.as_bytes(), &ca.issuing_key_pem).unwrap(), root)
 }
 
 #[test]
