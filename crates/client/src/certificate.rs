@@ -51,8 +51,8 @@ impl Certificate {
         self.facts.issuer.is_same(&self.facts.subject)
     }
 
-    /// Whether `issuer` may have issued this certificate: the names fit, and so do the key identifiers where both
-    /// are there. Only the signature tells for sure.
+    /// Whether `issuer` may have issued this certificate: the names fit, and so do the key identifiers where
+    /// both are there. Only the signature tells for sure.
     pub fn may_be_issued_by(&self, issuer: &Self) -> bool {
         let keys_fit = match (&self.issuer_key, &issuer.subject_key) {
             (Some(wanted), Some(found)) => wanted == found,
@@ -101,8 +101,8 @@ pub enum InputError {
 pub struct CertificateInput {
     /// Its certificates, in order; at least one.
     pub certificates: Vec<Certificate>,
-    /// Private keys that stood beside them. They were not looked at and go nowhere, but whoever reads the file has
-    /// them: worth a warning.
+    /// Private keys that stood beside them. They were not looked at and go nowhere, but whoever reads the
+    /// file has them: worth a warning.
     pub private_keys: usize,
 }
 

@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use crate::certificate::Certificate;
 
-/// Ways upwards that are looked at for one certificate: cross-certified CAs make a handful, malice makes more.
+/// Ways upwards that are looked at for one certificate: cross-certified CAs make a handful, malice makes
+/// more.
 const PATHS_MAX: usize = 256;
 
 /// Certificates from which chains are put together, and the ledger's trusted CAs.
@@ -38,7 +39,8 @@ pub struct FoundChain {
 pub enum ChainError {
     /// The issuer of a certificate is neither given nor trusted.
     #[error(
-        "the issuer of '{subject}' is missing: no certificate of '{issuer}' is given, and the ledger trusts none"
+        "the issuer of '{subject}' is missing: no certificate of '{issuer}' is given, and the ledger trusts \
+         none"
     )]
     NoIssuer {
         /// The certificate at which the way ends.
@@ -181,8 +183,8 @@ impl Walk<'_> {
     }
 }
 
-/// The ledger's own path validation, run here first: tells early what the ledger would refuse, and chooses among
-/// several chains.
+/// The ledger's own path validation, run here first: tells early what the ledger would refuse, and chooses
+/// among several chains.
 pub struct Verifier<'a> {
     /// The ledger's rules.
     pub rules: &'a Ruleset,
@@ -203,8 +205,8 @@ impl Verifier<'_> {
     }
 }
 
-/// The certificates of one file that are to be published: those that issued none of the others in it. The others are
-/// intermediates and roots.
+/// The certificates of one file that are to be published: those that issued none of the others in it. The
+/// others are intermediates and roots.
 pub fn leaves(certificates: &[Certificate]) -> Vec<&Certificate> {
     let issued_another = |issuer: &Certificate| {
         certificates.iter().any(|other| other.id() != issuer.id() && other.may_be_issued_by(issuer))

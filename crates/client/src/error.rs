@@ -57,7 +57,8 @@ impl From<NodeError> for ClientError {
 }
 
 impl ClientError {
-    /// Whether something was shown that does not hold: a broken proof, a fork, a broken link. Not a mere failure.
+    /// Whether something was shown that does not hold: a broken proof, a fork, a broken link. Not a mere
+    /// failure.
     pub fn is_broken_proof(&self) -> bool {
         match self {
             Self::Trust(TrustError::Genesis(_)) => false,

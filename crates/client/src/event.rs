@@ -27,8 +27,8 @@ pub struct EventStream {
 }
 
 impl NodeClient {
-    /// Listens to what happens, from the block at `from` on where it is given. Ends when the node ends it; ask again
-    /// with the height after the last one seen.
+    /// Listens to what happens, from the block at `from` on where it is given. Ends when the node ends it;
+    /// ask again with the height after the last one seen.
     pub async fn events(&self, from: Option<Height>) -> Result<EventStream, NodeError> {
         let query: Vec<_> = from.iter().map(|height| ("from", height.to_string())).collect();
         let response = self.open_stream("/v1/events", &query).await?;

@@ -15,7 +15,8 @@ const BINARY_BEGIN: &[u8] = b"age-encryption.org/";
 const PEM_LABEL: &str = "PRIVATE KEY";
 /// An ML-DSA-65 key, expanded, in PEM under age takes below 10 kB.
 const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
-/// Work that a file may ask of its reader: 2^22 takes some ten seconds and 4 GiB; more is an attack or an accident.
+/// Work that a file may ask of its reader: 2^22 takes some ten seconds and 4 GiB; more is an attack or an
+/// accident.
 const WORK_FACTOR_MAX: u8 = 22;
 
 /// How a key file keeps its key.
@@ -81,7 +82,8 @@ pub enum KeyFileError {
 
 /// Writes a key to a new file that only its owner can read (mode 0600).
 ///
-/// Refuses: to overwrite. A crash leaves no file, or the whole file: it is written aside and linked into its place.
+/// Refuses: to overwrite. A crash leaves no file, or the whole file: it is written aside and linked into its
+/// place.
 pub fn write_key_file(path: &Path, key: &SigningKey, protection: &Protection) -> Result<(), KeyFileError> {
     write_with_work(path, key, protection, None)
 }

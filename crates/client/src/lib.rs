@@ -1,7 +1,7 @@
 //! The DLT client library: keys, signing, submitting, light client, proof checks.
 //!
-//! Purpose: what a user node, a relying party and an auditor need to work with a ledger through any of its nodes and
-//! to trust none of them.
+//! Purpose: what a user node, a relying party and an auditor need to work with a ledger through any of its
+//! nodes and to trust none of them.
 //!
 //! Absent: the engine, the node, the faces; a clock (the caller says what time it is).
 //!
@@ -9,7 +9,7 @@
 //! certificates -> ChainPool -> Publication -> batches -> Signer -> Transaction -> NodeClient --REST--> node
 //!                                                                                     |
 //! genesis -> Trust -> status, key, transaction, finality <----- proofs ---------------+
-//!              `-> LightClient (newest header, fork, age, links)     `-> ChainCheck (every block, executed again)
+//!              `-> LightClient (newest header, fork, age, links)  `-> ChainCheck (every block, executed)
 //! ```
 pub mod bench;
 mod certificate;

@@ -1,5 +1,5 @@
-//! The light client: remembers the newest header that a quorum finalised, so that a node can neither go back in time
-//! nor show another history, and follows headers from the genesis block.
+//! The light client: remembers the newest header that a quorum finalised, so that a node can neither go back
+//! in time nor show another history, and follows headers from the genesis block.
 //!
 //! ```text
 //! genesis header --links--> ... --links--> final header (quorum)   followed: every header seen
@@ -101,7 +101,8 @@ pub enum Observation {
 
 /// The memory of a light client.
 ///
-/// Shape of its file: [version, newest finality proof or null, [header, frontier over the headers before it] or null].
+/// Shape of its file: [version, newest finality proof or null, [header, frontier over the headers before it]
+/// or null].
 pub struct LightClient {
     trust: Trust,
     path: Option<PathBuf>,
@@ -123,8 +124,8 @@ impl LightClient {
         Self { trust, path: None, newest: None, followed: None }
     }
 
-    /// A light client that remembers in a file, which need not exist yet. What the file says is checked like an
-    /// answer.
+    /// A light client that remembers in a file, which need not exist yet. What the file says is checked like
+    /// an answer.
     pub fn open(trust: Trust, path: &Path) -> Result<Self, LightError> {
         let mut client = Self { path: Some(path.to_owned()), ..Self::new(trust) };
         let bytes = match fs::read(path) {
@@ -194,8 +195,8 @@ impl LightClient {
         self.followed().map_or(Height(1), Height::next)
     }
 
-    /// Follows headers upwards, from [`LightClient::next_height`] on: links, heights, times, rosters, history roots;
-    /// those above the last final one among them are not believed yet. Returns the end that is.
+    /// Follows headers upwards, from [`LightClient::next_height`] on: links, heights, times, rosters, history
+    /// roots; those above the last final one among them are not believed yet. Returns the end that is.
     pub fn follow(&mut self, headers: &[ChainHeader]) -> Result<Option<ProvedBy>, LightError> {
         let mut end = match &self.followed {
             Some(followed) => followed.clone(),
@@ -229,8 +230,8 @@ impl LightClient {
         }
     }
 
-    /// Writes the memory file, if there is one: aside, then renamed into its place, so that a crash leaves the old
-    /// file or the new one.
+    /// Writes the memory file, if there is one: aside, then renamed into its place, so that a crash leaves
+    /// the old file or the new one.
     pub fn save(&self) -> Result<(), LightError> {
         let Some(path) = &self.path else { return Ok(()) };
         let fault = |source| LightError::Io { doing: "write", path: path.clone(), source };

@@ -1,7 +1,7 @@
 //! Proof files: checked with the genesis document alone, without any network.
 //!
-//! A proof file holds the CBOR of a StateProof (status of a certificate) or of a RecordProof (a transaction), as a
-//! node serves them, or a node's JSON answer about a certificate, of which only the proof is believed.
+//! A proof file holds the CBOR of a StateProof (status of a certificate) or of a RecordProof (a transaction),
+//! as a node serves them, or a node's JSON answer about a certificate, of which only the proof is believed.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,5 @@
-//! Publish requests: entries with their certificates, joined into signed transactions under the format's limits.
+//! Publish requests: entries with their certificates, joined into signed transactions under the format's
+//! limits.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -85,7 +86,8 @@ pub struct Signer<'a> {
 }
 
 impl Signer<'_> {
-    /// Makes one transaction that publishes all of these, or none (one signature; attachments stand once each).
+    /// Makes one transaction that publishes all of these, or none (one signature; attachments stand once
+    /// each).
     ///
     /// Limit: see [`batches`].
     pub fn publish(
@@ -117,8 +119,8 @@ impl Signer<'_> {
 
 /// Splits publications, in their order, into groups that fit into one transaction each.
 ///
-/// Limit: `entries_max` and [`ENTRIES_MAX`] entries, [`ATTACHMENTS_MAX`] certificates, [`ENVELOPE_BYTES_MAX`],
-/// [`TRANSACTION_BYTES_MAX`] and `bytes_max`, which is the ledger's limit of a block.
+/// Limit: `entries_max` and [`ENTRIES_MAX`] entries, [`ATTACHMENTS_MAX`] certificates,
+/// [`ENVELOPE_BYTES_MAX`], [`TRANSACTION_BYTES_MAX`] and `bytes_max`, which is the ledger's limit of a block.
 pub fn batches(publications: Vec<Publication>, entries_max: usize, bytes_max: u64) -> Vec<Vec<Publication>> {
     let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX).min(TRANSACTION_BYTES_MAX);
     let entries_max = entries_max.clamp(1, ENTRIES_MAX);

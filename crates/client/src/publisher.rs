@@ -17,8 +17,8 @@ use crate::trust::Trust;
 const ALREADY: [&str; 2] = ["already-recorded", "already-scheduled"];
 /// For those that share a request with a refused one.
 const NOT_SENT: (&str, &str) = ("not-sent", "another certificate of the request is refused");
-/// Times that a batch is made smaller and sent again. Each takes out at least one certificate; a ledger whose state
-/// changes meanwhile can ask for several.
+/// Times that a batch is made smaller and sent again. Each takes out at least one certificate; a ledger whose
+/// state changes meanwhile can ask for several.
 const ROUNDS_MAX: usize = 16;
 
 /// What became of one publication.
@@ -70,14 +70,14 @@ pub struct Publisher<'a> {
 pub type BatchOutcome = Result<Vec<(Publication, PublicationOutcome)>, ClientError>;
 
 impl Publisher<'_> {
-    /// Until when a transaction made now may be recorded: half the longest time, so that clocks may differ by the
-    /// other half.
+    /// Until when a transaction made now may be recorded: half the longest time, so that clocks may differ by
+    /// the other half.
     pub fn valid_until(&self, now: TimeMs) -> TimeMs {
         now.plus(self.trust.genesis().parameters.transaction.lifetime_ms_max / 2)
     }
 
-    /// Publishes all in batches of at most `entries_max`, `in_flight` of them at a time; yields batch by batch, in the
-    /// order of their ends.
+    /// Publishes all in batches of at most `entries_max`, `in_flight` of them at a time; yields batch by
+    /// batch, in the order of their ends.
     pub fn publish_all<'a>(
         &'a self,
         publications: Vec<Publication>,
@@ -92,8 +92,8 @@ impl Publisher<'_> {
             .buffer_unordered(in_flight.max(1))
     }
 
-    /// Publishes one batch: a batch is recorded whole or not at all, so refused certificates are taken out and the
-    /// others sent again.
+    /// Publishes one batch: a batch is recorded whole or not at all, so refused certificates are taken out
+    /// and the others sent again.
     pub async fn publish_batch(&self, batch: Vec<Publication>, now: impl Fn() -> TimeMs) -> BatchOutcome {
         let mut rest = batch;
         let mut done = Vec::new();
@@ -136,8 +136,8 @@ impl Publisher<'_> {
     }
 }
 
-/// Moves the refused ones to `done` and returns the others. Goes by certificate, so that an index that does not fit
-/// takes out nothing.
+/// Moves the refused ones to `done` and returns the others. Goes by certificate, so that an index that does
+/// not fit takes out nothing.
 fn take_out(
     batch: Vec<Publication>,
     problem: &ProblemDetails,

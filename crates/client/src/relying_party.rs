@@ -139,7 +139,8 @@ impl RelyingParty {
         Ok(by)
     }
 
-    /// Follows headers from where it last ended up to the node's newest; calls `progress` with each page's end.
+    /// Follows headers from where it last ended up to the node's newest; calls `progress` with each page's
+    /// end.
     pub async fn follow(
         &mut self,
         mut progress: impl FnMut(Height),

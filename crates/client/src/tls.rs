@@ -12,8 +12,8 @@ use thiserror::Error;
 
 use crate::certificate::{InputError, read_certificates};
 
-/// Whom a client takes for its node. What a node answers is checked by proofs all the same; TLS keeps the questions
-/// private and the events honest.
+/// Whom a client takes for its node. What a node answers is checked by proofs all the same; TLS keeps the
+/// questions private and the events honest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeTrust {
     /// PEM or DER of the CAs that issue node certificates (`tls-ca.pem` of a network).

@@ -67,8 +67,8 @@ pub struct IssuingCa {
 }
 
 impl IssuingCa {
-    /// Reads a CA: PEM with its certificate first, then those above it if the ledger does not hold them; and its
-    /// PKCS#8 key in PEM, not encrypted.
+    /// Reads a CA: PEM with its certificate first, then those above it if the ledger does not hold them; and
+    /// its PKCS#8 key in PEM, not encrypted.
     pub fn new(certificates: &[u8], key_pem: &str) -> Result<Self, BenchError> {
         let chain = read_certificates(certificates)?.certificates;
         let ca = CertificateInner::<Raw>::from_der(&chain[0].der).map_err(|_| BenchError::Name)?;
@@ -100,7 +100,8 @@ impl IssuingCa {
         Ok(params.signed_by(&KeyPair::generate()?, &self.issuer)?.der().to_vec())
     }
 
-    /// Issues `count` certificates on all cores and finds their chains, the first one checked as the ledger will.
+    /// Issues `count` certificates on all cores and finds their chains, the first one checked as the ledger
+    /// will.
     pub fn publications(
         &self,
         count: usize,
@@ -142,7 +143,8 @@ impl IssuingCa {
     }
 }
 
-/// A root and an issuing CA below it, for load on a network made for that: the root goes into its trusted CAs.
+/// A root and an issuing CA below it, for load on a network made for that: the root goes into its trusted
+/// CAs.
 #[derive(Clone, Debug)]
 pub struct BenchCa {
     /// The root, PEM; its key is gone once it has signed.

@@ -25,7 +25,8 @@ pub struct PhysicalLimit {
     pub signature_checks_per_second: f64,
     /// Certificates in one transaction, under one signature.
     pub certificates_per_transaction: usize,
-    /// Certificates per second at most: one validation each and its share of a signature check, on every validator.
+    /// Certificates per second at most: one validation each and its share of a signature check, on every
+    /// validator.
     pub certificates_per_second: f64,
 }
 

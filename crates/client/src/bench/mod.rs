@@ -1,4 +1,5 @@
-//! Load and measurement over REST: publishing and asking for statuses, set against what the machine could do at most.
+//! Load and measurement over REST: publishing and asking for statuses, set against what the machine could do
+//! at most.
 //!
 //! Absent: the node. The same drivers run against a network on this machine and against one elsewhere.
 mod figures;

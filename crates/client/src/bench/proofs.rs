@@ -43,7 +43,8 @@ struct State {
     roster: Roster,
 }
 
-/// Measures on a state of `records` certificates under a header of `validators` validators, for `duration` each.
+/// Measures on a state of `records` certificates under a header of `validators` validators, for `duration`
+/// each.
 pub fn bench_proofs(records: u32, validators: usize, duration: Duration) -> Result<ProofReport, BenchError> {
     let state = State::new(records.max(1), validators.max(1))?;
     let mut proof_bytes_max = 0;

@@ -19,8 +19,8 @@ pub struct PublishLoad {
     pub per_transaction: usize,
     /// Transactions on their way at one time.
     pub in_flight: usize,
-    /// Certificates per second; none = as fast as they are taken. With a rate, a latency counts from the moment at
-    /// which its transaction was due, so that a slow ledger cannot hide behind a waiting client.
+    /// Certificates per second; none = as fast as they are taken. With a rate, a latency counts from the
+    /// moment at which its transaction was due, so that a slow ledger cannot hide behind a waiting client.
     pub rate: Option<f64>,
 }
 

@@ -119,7 +119,9 @@ fn client(servers: &[&Server]) -> NodeClient {
 fn problem(status: &'static str, code: &str, entries: &[(usize, CertificateId, &str)]) -> Answer {
     let entries: Vec<_> = entries
         .iter()
-        .map(|(index, id, code)| serde_json::json!({"index": index, "certificate": id, "code": code, "message": "m"}))
+        .map(|(index, id, code)| {
+            serde_json::json!({"index": index, "certificate": id, "code": code, "message": "m"})
+        })
         .collect();
     let number: u16 = status[..3].parse().unwrap();
     let body = serde_json::json!({
