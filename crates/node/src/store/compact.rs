@@ -17,11 +17,11 @@ pub struct Compacted {
 }
 
 impl Store {
-    /// Shrinks the files of a folder that no node has open: deleted bodies, and pages that checkpoints replaced, leave
-    /// room that the files otherwise keep for later blocks.
+    /// Shrinks the files of a folder that no node has open: deleted bodies, and pages that checkpoints
+    /// replaced, leave room that the files otherwise keep for later blocks.
     ///
-    /// Takes about as long as copying the files. A crash within loses nothing, but the next start then walks the
-    /// whole file, which it otherwise never does.
+    /// Takes about as long as copying the files. A crash within loses nothing, but the next start then walks
+    /// the whole file, which it otherwise never does.
     pub fn compact(folder: &Path, ledger: LedgerId, config: StoreConfig) -> Result<Compacted, StoreError> {
         // Opening checks that the folder is this ledger's and in order.
         drop(Self::open(folder, ledger, config)?);

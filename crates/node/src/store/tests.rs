@@ -7,7 +7,10 @@ mod model;
 
 use std::sync::Arc;
 
-use tabellion_ledger::{Height, Lane, LedgerId, StateKey, StateRoot, TransactionId, View, merkle};
+use tabellion_engine::{BlockKey, BlockStore, FinalityVotes};
+use tabellion_ledger::{
+    FinalitySignature, HeaderHash, Height, Lane, LedgerId, StateKey, StateRoot, TransactionId, View, merkle,
+};
 
 use self::fixture::{LEDGER, Ledger, NOW, quick};
 use super::*;
@@ -192,6 +195,41 @@ fn votes_may_come_before_their_block() {
         assert_eq!((store.block(Height(2)).unwrap(), store.has_block(Height(2))), (None, false));
         assert_eq!(store.votes_ranges(), [(Height(2), Height(2))]);
         store.sync().unwrap();
+    }
+}
+
+#[test]
+fn the_engine_finds_blocks_and_votes_by_height_and_by_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, ledger) = with_blocks(folder.path(), 3);
+    drop(store);
+    let other = tempfile::tempdir().unwrap();
+    let store = open(other.path());
+    let shelf: &dyn BlockStore = &store;
+    let (block, later) = (&ledger.blocks[1], &ledger.blocks[2]);
+    let signatures = vec![FinalitySignature { validator: 2, signature: [5; 64] }];
+    let votes = FinalityVotes { epoch: 1, view: 9, parent_view: 8, signatures };
+    shelf.put_votes(Height(1), block.digest(), &votes).unwrap();
+    assert_eq!(shelf.block(BlockKey::Hash(block.digest())).unwrap(), None, "votes alone are no block");
+    assert_eq!(store.finality_proof(Height(1)).unwrap(), None);
+    shelf.put_block(block.digest(), block).unwrap();
+    shelf.put_block(later.digest(), later).unwrap();
+    for _ in 0..2 {
+        for key in [BlockKey::Height(Height(1)), BlockKey::Hash(block.digest())] {
+            assert_eq!(shelf.block(key).unwrap().as_ref(), Some(block));
+            assert_eq!(shelf.votes(key).unwrap(), Some((block.digest(), votes.clone())));
+        }
+        assert_eq!(shelf.votes(BlockKey::Hash(later.digest())).unwrap(), None);
+        assert_eq!(shelf.block(BlockKey::Hash(HeaderHash([9; 32]))).unwrap(), None);
+        assert_eq!(shelf.block_ranges().unwrap(), [(Height(1), Height(2))]);
+        assert_eq!(shelf.votes_ranges().unwrap(), [(Height(1), Height(1))]);
+        let proof = store.finality_proof(Height(1)).unwrap().unwrap();
+        assert_eq!(
+            (&proof.header, proof.view, proof.signatures),
+            (&block.header, 9, votes.signatures.clone())
+        );
+        assert_eq!(store.finality_proof(Height(2)).unwrap(), None, "finalised by a later block");
+        shelf.sync().unwrap();
     }
 }
 
