@@ -56,20 +56,25 @@ impl RelyingParty {
         Ok(self.light.save()?)
     }
 
-    /// The status of a certificate, proved; where a node's proof is too old, the next node's.
+    /// The status of a certificate, proved; where a node's proof is too old or not signed yet, the next node's.
     pub async fn status(&mut self, id: &CertificateId, now: TimeMs) -> Result<StatusWithProof, ClientError> {
         let mut tries = self.nodes.node_count();
         loop {
-            let answer = self.nodes.certificate(id).await?;
-            let proof = state_proof_from_base64(&answer.proof)?;
-            let status = self.light.trust().status(&proof, id)?;
             tries -= 1;
-            match self.accept(&proof, now) {
+            match self.status_once(id, now).await {
                 Err(ClientError::Light(LightError::Stale { .. })) if tries > 0 => self.nodes.next_node(),
-                Err(error) => return Err(error),
-                Ok(()) => return Ok(StatusWithProof { status, proof, scheduled_ms: answer.scheduled_ms }),
+                Err(ClientError::Trust(error)) if tries > 0 && error.is_unsigned() => self.nodes.next_node(),
+                answer => return answer,
             }
         }
+    }
+
+    async fn status_once(&mut self, id: &CertificateId, now: TimeMs) -> Result<StatusWithProof, ClientError> {
+        let answer = self.nodes.certificate(id).await?;
+        let proof = state_proof_from_base64(&answer.proof)?;
+        let status = self.light.trust().status(&proof, id)?;
+        self.accept(&proof, now)?;
+        Ok(StatusWithProof { status, proof, scheduled_ms: answer.scheduled_ms })
     }
 
     /// The certificates of a key, proved, each with its status.
@@ -118,15 +123,19 @@ impl RelyingParty {
 
     /// The header at a height, proved: by signatures of its own, or by links up to one that has some.
     pub async fn header(&mut self, height: Height) -> Result<ProvedBy, ClientError> {
-        let headers = self.nodes.headers(height, HEADERS_PAGE).await?;
-        let end = headers.iter().position(|entry| matches!(entry, ChainHeader::Final(_)));
         let missing = || self.nodes.unexpected("/v1/headers", "no finalised header at or above the height");
-        let (links, rest) = headers.split_at(end.ok_or_else(missing)?);
-        let ChainHeader::Final(proof) = &rest[0] else { return Err(missing().into()) };
+        if height == Height(0) {
+            return self.light.trust().genesis_header().ok_or_else(|| missing().into());
+        }
+        let headers = self.headers_up_to_final(height).await?;
+        let (Some(ChainHeader::Final(proof)), links) = (headers.last(), headers.len().saturating_sub(1))
+        else {
+            return Err(missing().into());
+        };
         let mut by = self.light.trust().finality(proof)?;
         self.light.observe(proof)?;
         let mut above: &Header = &proof.header;
-        for below in links.iter().rev().map(ChainHeader::header) {
+        for below in headers[..links].iter().rev().map(ChainHeader::header) {
             if above.previous != below.hash() {
                 return Err(LightError::Link { height: above.height, field: "previous hash" }.into());
             }
@@ -139,19 +148,46 @@ impl RelyingParty {
         Ok(by)
     }
 
-    /// Follows headers from where it last ended up to the node's newest; calls `progress` with each page's
-    /// end.
+    /// Headers from a height upwards, up to the first with signatures, or all that the node has.
+    async fn headers_up_to_final(&self, from: Height) -> Result<Vec<ChainHeader>, ClientError> {
+        let mut headers = Vec::new();
+        loop {
+            let next = from.0 + u64::try_from(headers.len()).unwrap_or_default();
+            let page = self.nodes.headers(Height(next), HEADERS_PAGE).await?;
+            let is_last = page.len() < HEADERS_PAGE;
+            for entry in page {
+                let is_final = matches!(entry, ChainHeader::Final(_));
+                headers.push(entry);
+                if is_final {
+                    return Ok(headers);
+                }
+            }
+            if is_last {
+                return Ok(headers);
+            }
+        }
+    }
+
+    /// Follows headers from where it last ended up to the node's newest; calls `progress` with each page's end.
     pub async fn follow(
         &mut self,
         mut progress: impl FnMut(Height),
     ) -> Result<Option<ProvedBy>, ClientError> {
         let mut newest = None;
+        // Headers above the last final one: believed once a later page brings signatures.
+        let mut open: Vec<ChainHeader> = Vec::new();
         loop {
-            let headers = self.nodes.headers(self.light.next_height(), HEADERS_PAGE).await?;
-            let Some(proved) = self.light.follow(&headers)? else { return Ok(newest) };
-            progress(proved.header.height);
-            newest = Some(proved);
-            if headers.len() < HEADERS_PAGE {
+            let next = self.light.next_height().0 + u64::try_from(open.len()).unwrap_or_default();
+            let page = self.nodes.headers(Height(next), HEADERS_PAGE).await?;
+            let is_last = page.len() < HEADERS_PAGE;
+            open.extend(page);
+            if let Some(proved) = self.light.follow(&open)? {
+                progress(proved.header.height);
+                let end = self.light.next_height();
+                open.retain(|entry| entry.header().height >= end);
+                newest = Some(proved);
+            }
+            if is_last {
                 return Ok(newest);
             }
         }

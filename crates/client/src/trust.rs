@@ -4,8 +4,8 @@ use tabellion_consortium::{Genesis, GenesisFault};
 use tabellion_ledger::cbor::{self, DecodeError};
 use tabellion_ledger::limits::RECORD_BYTES_MAX;
 use tabellion_ledger::{
-    CertificateId, FinalityProof, Header, KeyId, LedgerId, ProofFault, RecordProof, Roster, StateProof,
-    TimeMs, Transaction, TransactionId,
+    CertificateId, FinalityFault, FinalityProof, Header, Height, KeyId, LedgerId, ProofFault, RecordProof,
+    Roster, StateKey, StateProof, TimeMs, Transaction, TransactionId, sha256,
 };
 use tabellion_pki::{
     CertificateRecord, KeyRecord, Scheduled, Standing, certificate_key, certificates_of_key_key,
@@ -40,7 +40,7 @@ pub enum TrustError {
 pub struct ProvedBy {
     /// The header.
     pub header: Header,
-    /// Validators that signed.
+    /// Validators that signed; none under the genesis block, which follows from the genesis document.
     pub signers: usize,
     /// Validators of the roster.
     pub validators: usize,
@@ -87,6 +87,13 @@ pub struct ProvedTransaction {
     pub by: ProvedBy,
 }
 
+impl TrustError {
+    /// Whether the proof carries no signatures at all: a node that has just started may not have heard any yet.
+    pub fn is_unsigned(&self) -> bool {
+        matches!(self, Self::Proof(ProofFault::Finality(FinalityFault::Quorum { found: 0, .. })))
+    }
+}
+
 impl Trust {
     /// Believes a genesis document, given as bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TrustError> {
@@ -113,8 +120,23 @@ impl Trust {
         &self.roster
     }
 
+    /// Whether the header is that of the genesis block, which nobody needs to sign: it follows from the genesis
+    /// document. A node that has no other block yet answers under it.
+    fn is_genesis(&self, header: &Header) -> bool {
+        header.height == Height(0) && self.genesis_header().is_some_and(|genesis| genesis.header == *header)
+    }
+
+    /// The genesis block's header, by the genesis document.
+    pub fn genesis_header(&self) -> Option<ProvedBy> {
+        let header = tabellion_machine::genesis(&self.genesis).ok()?.block.header;
+        Some(ProvedBy { header, signers: 0, validators: self.roster.validators().len() })
+    }
+
     /// Checks that a quorum finalised a header.
     pub fn finality(&self, proof: &FinalityProof) -> Result<ProvedBy, TrustError> {
+        if self.is_genesis(&proof.header) {
+            return Ok(self.by(proof));
+        }
         let verdict = proof.verify(&self.ledger, &self.roster);
         verdict.map_err(|fault| TrustError::Proof(ProofFault::Finality(fault)))?;
         Ok(self.by(proof))
@@ -123,7 +145,8 @@ impl Trust {
     fn by(&self, proof: &FinalityProof) -> ProvedBy {
         ProvedBy {
             header: proof.header.clone(),
-            signers: proof.signatures.len(),
+            // Signatures under the genesis block were not looked at.
+            signers: if proof.header.height == Height(0) { 0 } else { proof.signatures.len() },
             validators: self.roster.validators().len(),
         }
     }
@@ -153,14 +176,22 @@ impl Trust {
         Ok(ProvedKey { key: *key, certificates: record.unwrap_or_default().0, by: self.by(&proof.finality) })
     }
 
-    fn record<T: cbor::Wire>(
-        &self,
-        proof: &StateProof,
-        key: tabellion_ledger::StateKey,
-    ) -> Result<Option<T>, TrustError> {
-        proof.verify(&self.ledger, &self.roster, &key).map_err(TrustError::Proof)?;
+    fn record<T: cbor::Wire>(&self, proof: &StateProof, key: StateKey) -> Result<Option<T>, TrustError> {
+        self.state(proof, &key).map_err(TrustError::Proof)?;
         let decode = |bytes: &Vec<u8>| cbor::from_bytes(bytes, RECORD_BYTES_MAX).map_err(TrustError::Record);
         proof.record.as_ref().map(decode).transpose()
+    }
+
+    fn state(&self, proof: &StateProof, key: &StateKey) -> Result<(), ProofFault> {
+        if !self.is_genesis(&proof.finality.header) {
+            return proof.verify(&self.ledger, &self.roster, key).map(|_| ());
+        }
+        if proof.key != *key {
+            return Err(ProofFault::OtherKey);
+        }
+        let value_hash = proof.record.as_deref().map(sha256);
+        let root = &proof.finality.header.state_root;
+        proof.trie.verify(root, &key.path(), value_hash.as_ref()).map_err(ProofFault::State)
     }
 
     /// Checks the proof that a transaction is recorded.

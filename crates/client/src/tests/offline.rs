@@ -97,3 +97,26 @@ fn no_prefix_and_no_flipped_bit_of_a_proof_passes() {
     assert!(matches!(verify_offline(b"{}", &world.trust, None), Err(OfflineError::Json(_))));
     assert!(Trust::from_bytes(b"no genesis").is_err());
 }
+
+/// X.1409 L1
+#[test]
+fn the_genesis_block_needs_no_signatures_and_nothing_else_goes_without() {
+    let mut world = World::new();
+    let id = CertificateId([7; 32]);
+    let mut proof = world.status_proof(&id);
+    proof.finality.signatures.clear();
+    let proved = world.trust.status(&proof, &id).unwrap();
+    assert_eq!(
+        (proved.standing(None).word(), proved.by.signers, proved.by.header.height.0),
+        ("unknown", 0, 0)
+    );
+    let mut altered = proof.clone();
+    altered.finality.header.time.0 += 1;
+    assert!(world.trust.status(&altered, &id).unwrap_err().is_unsigned());
+    assert!(world.trust.status(&proof, &CertificateId([8; 32])).is_err());
+
+    world.publish("a.example");
+    let mut proof = world.status_proof(&id);
+    proof.finality.signatures.clear();
+    assert!(world.trust.status(&proof, &id).unwrap_err().is_unsigned());
+}
