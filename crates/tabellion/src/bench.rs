@@ -1,19 +1,23 @@
 //! `tabellion bench`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tabellion_client::bench::{
-    BenchError, IssuingCa, PublishLoad, PublishReport, StatusLoad, bench_proofs, bench_publish, bench_status,
-    physical_limit,
+    BenchCa, BenchError, IssuingCa, PublishLoad, PublishReport, StatusLoad, bench_proofs, bench_publish,
+    bench_status, physical_limit,
 };
 use tabellion_client::{CertificateFilter, Publisher};
 
 use crate::cli::{BenchCommand, BenchPublishArgs, BenchStatusArgs};
-use crate::context::{Context, read_file};
+use crate::context::{Context, read_file, write_file};
 use crate::failure::{Code, Done, Failure};
 use crate::moment::now;
 use crate::output::Output;
 
+/// What `bench ca` writes.
+const ROOT_FILE: &str = "root.pem";
+const ISSUING_FILE: &str = "issuing.pem";
+const ISSUING_KEY_FILE: &str = "issuing-key.pem";
 /// Certificates that are asked for in turn.
 const ASKED: usize = 1000;
 /// Validators of the in-process measurement: the smallest network that bears a fault.
@@ -22,6 +26,7 @@ const VALIDATORS: usize = 4;
 /// Runs a benchmark.
 pub async fn run(command: BenchCommand, context: &Context, output: Output) -> Done {
     match command {
+        BenchCommand::Ca { folder } => make_ca(&folder, output),
         BenchCommand::Publish(args) => publish(args, context, output).await,
         BenchCommand::Status(args) if args.in_process => in_process(&args, output),
         BenchCommand::Status(args) => status(&args, context, output).await,
@@ -40,15 +45,34 @@ impl From<BenchError> for Failure {
     }
 }
 
+fn make_ca(folder: &Path, output: Output) -> Done {
+    let fault =
+        |error| Failure::new(Code::Error, format!("cannot make folder {}: {error}", folder.display()));
+    std::fs::create_dir(folder).map_err(fault)?;
+    let BenchCa { root_pem, issuing_pem, issuing_key_pem } = BenchCa::new(now())?;
+    write_file(&folder.join(ROOT_FILE), root_pem.as_bytes())?;
+    write_file(&folder.join(ISSUING_FILE), issuing_pem.as_bytes())?;
+    write_file(&folder.join(ISSUING_KEY_FILE), issuing_key_pem.as_bytes())?;
+    output.value(&serde_json::json!({ "root": folder.join(ROOT_FILE), "issuer": folder.join(ISSUING_FILE) }));
+    output.line(format!("{}", folder.join(ROOT_FILE).display()));
+    output.say("For load only: the issuing CA's key lies open. Begin a network that trusts the root:");
+    output.say(format!("  tabellion dev --data bench-net --anchors {}", folder.join(ROOT_FILE).display()));
+    Ok(())
+}
+
 fn issuing_ca(args: &BenchPublishArgs, context: &Context) -> Result<IssuingCa, Failure> {
+    let in_folder = |file: &str| args.ca_dir.as_ref().map(|folder| folder.join(file));
     let named = |from_args: &Option<PathBuf>, from_file: &Option<PathBuf>, what: &str| {
         from_args.clone().or_else(|| from_file.clone()).ok_or_else(|| {
-            Failure::new(Code::Usage, format!("no {what} of an issuing CA is named"))
-                .hint("name them with --issuer and --issuer-key, or in [bench] of the network's client.toml")
+            Failure::new(Code::Usage, format!("no {what} of an issuing CA is named")).hint(
+                "`tabellion bench ca DIR` makes one for --ca-dir; or name one with --issuer and --issuer-key",
+            )
         })
     };
-    let certificate = named(&args.issuer, &context.bench.issuer, "certificate")?;
-    let key = named(&args.issuer_key, &context.bench.issuer_key, "key")?;
+    let certificate =
+        named(&in_folder(ISSUING_FILE).or(args.issuer.clone()), &context.bench.issuer, "certificate")?;
+    let key =
+        named(&in_folder(ISSUING_KEY_FILE).or(args.issuer_key.clone()), &context.bench.issuer_key, "key")?;
     let key_pem = String::from_utf8(read_file(&key, "key of the issuing CA")?);
     let key_pem = key_pem.map_err(|_| Failure::new(Code::Error, format!("{} is no PEM", key.display())))?;
     Ok(IssuingCa::new(&read_file(&certificate, "certificate of the issuing CA")?, &key_pem)?)

@@ -25,6 +25,40 @@ Exit codes:
 
 Data goes to stdout, talk to stderr; --json makes data and errors machine readable. Times are UTC.";
 
+const KEY_HELP: &str = "\
+The public half is printed: give it to the consortium, which makes its owner a member.
+The file is age-encrypted PKCS#8 PEM (age -d opens it); without the passphrase nobody opens it.";
+
+const PUBLISH_HELP: &str = "\
+A file may hold the certificate, its intermediates and its root in any order, PEM or DER; - reads stdin.
+Every validator verifies the whole chain. Example with a validity that starts later:
+
+  tabellion cert publish chain.pem --from 2027-01-01 --until 2027-12-31";
+
+const BATCH_HELP: &str = "\
+Takes files, folders and patterns. Run again after a break: what is recorded already is skipped. Example:
+
+  tabellion cert publish-batch certs/ --intermediates ca.pem --refused refused.jsonl";
+
+const VERIFY_HELP: &str = "\
+Takes a certificate file, its SHA-256, or - for stdin. Exit code 0 only if valid.
+A proof saved with --proof-out can be checked by anybody without a network:
+
+  tabellion cert verify cert.pem --proof-out cert.proof
+  tabellion cert verify --offline cert.proof --genesis genesis.cbor cert.pem";
+
+const BENCH_CA_HELP: &str = "\
+The root must be among the ledger's trusted CAs, so begin a network with it:
+
+  tabellion bench ca bench-ca
+  tabellion dev --data bench-net --anchors bench-ca/root.pem
+  tabellion bench publish --network bench-net --ca-dir bench-ca";
+
+const BENCH_PUBLISH_HELP: &str = "\
+Needs a CA under a trusted root: --ca-dir (`tabellion bench ca` makes one), --issuer and --issuer-key, or
+[bench] in the network's client.toml. The limit is measured first: raw path validations and signature
+checks per second on all cores, divided by the validators that share this machine.";
+
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(name = "tabellion", version, about = ABOUT, after_help = FIRST_STEPS, max_term_width = 100)]
@@ -116,10 +150,7 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
     /// Make a key and write it to a new file, encrypted under a passphrase
-    #[command(
-        after_help = "The public half is printed: give it to the consortium, which makes its owner a member.\n\
-        The file is age-encrypted PKCS#8 PEM (age -d opens it); nobody but you can open it, not even to recover it."
-    )]
+    #[command(after_help = KEY_HELP)]
     New {
         /// The new file; an existing one is never overwritten.
         file: PathBuf,
@@ -163,25 +194,13 @@ impl From<KeyAlgorithm> for Algorithm {
 #[derive(Debug, Subcommand)]
 pub enum CertCommand {
     /// Publish certificates: all of them, or none if one is refused
-    #[command(
-        after_help = "A file may hold the certificate, its intermediates and its root in any order, PEM or DER; \
-        - reads stdin.\nEvery validator verifies the whole chain. Example with a validity that starts later:\n\n  \
-        tabellion cert publish chain.pem --from 2027-01-01 --until 2027-12-31"
-    )]
+    #[command(after_help = PUBLISH_HELP)]
     Publish(PublishArgs),
     /// Publish many certificates; refused ones are left out and reported
-    #[command(
-        after_help = "Takes files, folders and patterns. Run again after a break: what is recorded already is \
-        skipped.\nExample:\n\n  tabellion cert publish-batch certs/ --intermediates ca.pem --refused refused.jsonl"
-    )]
+    #[command(after_help = BATCH_HELP)]
     PublishBatch(PublishBatchArgs),
     /// May I rely on this certificate? The answer is proved by a quorum of validators
-    #[command(
-        after_help = "Takes a certificate file, its SHA-256, or - for stdin. Exit code 0 only if valid.\n\
-        A proof saved with --proof-out can be checked by anybody without a network:\n\n  \
-        tabellion cert verify cert.pem --proof-out cert.proof\n  \
-        tabellion cert verify --offline cert.proof --genesis genesis.cbor cert.pem"
-    )]
+    #[command(after_help = VERIFY_HELP)]
     Verify(VerifyArgs),
     /// Show what a certificate says and what the ledger says about it
     Show {
@@ -263,7 +282,8 @@ pub struct VerifyArgs {
     /// Certificate file, SHA-256 of a certificate, or - for stdin.
     #[arg(required_unless_present = "offline")]
     pub certificate: Option<String>,
-    /// Ask for all certificates of a key: the argument is a certificate or public key file, or a key's SHA-256
+    /// Ask for all certificates of a key: the argument is a certificate or public key file, or a key's
+    /// SHA-256
     #[arg(long)]
     pub by_key: bool,
     /// Check this proof file instead of asking a node; needs --genesis and no network
@@ -341,12 +361,14 @@ pub enum LedgerCommand {
 /// `bench ...`
 #[derive(Debug, Subcommand)]
 pub enum BenchCommand {
+    /// Make a CA for `bench publish`: root.pem, issuing.pem, issuing-key.pem in a new folder
+    #[command(after_help = BENCH_CA_HELP)]
+    Ca {
+        /// The new folder.
+        folder: PathBuf,
+    },
     /// Publish certificates made on the spot and set the rate against what this machine could do at most
-    #[command(
-        after_help = "Needs a CA under a trusted root: --issuer and --issuer-key, or [bench] in client.toml \
-        (`tabellion dev` writes it).\nThe limit is measured first: raw path validations and signature checks per second \
-        on all cores, divided by\nthe validators that share this machine."
-    )]
+    #[command(after_help = BENCH_PUBLISH_HELP)]
     Publish(BenchPublishArgs),
     /// Ask for statuses with proofs
     Status(BenchStatusArgs),
@@ -367,6 +389,9 @@ pub struct BenchPublishArgs {
     /// Certificates per second to offer [default: as fast as they are taken]
     #[arg(long, value_name = "RATE")]
     pub rate: Option<f64>,
+    /// Folder that `bench ca` made
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["issuer", "issuer_key"])]
+    pub ca_dir: Option<PathBuf>,
     /// Certificate of the issuing CA (PEM; with those above it that the ledger does not hold)
     #[arg(long, value_name = "FILE")]
     pub issuer: Option<PathBuf>,

@@ -96,7 +96,8 @@ impl Context {
     pub fn trust(&self) -> Result<Trust, Failure> {
         let path = self.options.genesis.as_ref().ok_or_else(|| {
             Failure::new(Code::Usage, "no genesis document is named; without it nothing can be proved").hint(
-                "name one with --genesis FILE, or the folder of a network with --network DIR; `tabellion dev` makes both",
+                "name one with --genesis FILE, or the folder of a network with --network DIR; `tabellion \
+                 dev` makes both",
             )
         })?;
         let bytes = read_file(path, "genesis document")?;
@@ -110,7 +111,8 @@ impl Context {
     pub fn nodes(&self) -> Result<NodeClient, Failure> {
         if self.options.node.is_empty() {
             return Err(Failure::new(Code::Usage, "no node is named").hint(format!(
-                "name one with --node URL, or the folder of a network with --network DIR [default: ./{DEFAULT_FOLDER}]"
+                "name one with --node URL, or the folder of a network with --network DIR \
+                 [default: ./{DEFAULT_FOLDER}]"
             )));
         }
         let trust = match (&self.options.ca, &self.options.pin) {

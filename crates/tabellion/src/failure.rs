@@ -120,19 +120,24 @@ impl From<ClientError> for Failure {
                 hint: problem.hint.clone(),
             },
             ClientError::Node(node) => of_node(node),
+            ClientError::Trust(error) if error.is_unsigned() => Self::of(Code::Proof, error)
+                .hint("a node that has just started hears signatures with the next block; try again, or another --node"),
             ClientError::Trust(TrustError::Genesis(_)) => {
-                Self::of(Code::Error, &error).hint("a genesis document is the file genesis.cbor of its network")
+                Self::of(Code::Error, &error).hint("expected is the file genesis.cbor of a network")
             }
-            ClientError::Offline(OfflineError::OtherCertificate { .. }) => Self::of(Code::Proof, &error)
-                .hint("leave the certificate out to see what the proof is about"),
-            ClientError::Light(LightError::Stale { .. }) => Self::of(Code::Proof, &error)
-                .hint("the node may have lost its peers: ask another with --node, or allow older proofs with --max-age"),
+            ClientError::Offline(OfflineError::OtherCertificate { .. }) => {
+                Self::of(Code::Proof, &error).hint("leave the certificate out to see what the proof is about")
+            }
+            ClientError::Light(LightError::Stale { .. }) => Self::of(Code::Proof, &error).hint(
+                "the node may have lost its peers: ask another with --node, or allow more with --max-age",
+            ),
             ClientError::Light(LightError::Fork { .. }) => Self::of(Code::Proof, &error)
-                .hint("keep both proofs: they show that validators signed two histories; tell the consortium"),
+                .hint("keep both proofs and tell the consortium: validators signed two histories"),
             ClientError::Light(LightError::Memory { path, .. }) => Self::of(Code::Error, &error)
                 .hint(format!("if you know why, remove it and begin anew: rm {}", path.display())),
-            ClientError::OtherLedger { .. } => Self::of(Code::Proof, &error)
-                .hint("--genesis and --node belong to different networks"),
+            ClientError::OtherLedger { .. } => {
+                Self::of(Code::Proof, &error).hint("--genesis and --node belong to different networks")
+            }
             _ if error.is_broken_proof() => {
                 Self::of(Code::Proof, &error).hint("believe nothing of it; if a node sent it, ask another")
             }

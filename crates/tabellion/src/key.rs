@@ -56,9 +56,9 @@ fn new_passphrase(context: &Context) -> Result<String, Failure> {
         Some(passphrase) => passphrase,
         None => {
             let missing = || {
-                Failure::new(Code::Usage, "a new key file wants a passphrase, and there is no terminal to ask on").hint(
-                    "name a file that holds it with --passphrase-file FILE, or leave the key unencrypted with --plain",
-                )
+                let message = "a new key file wants a passphrase, and there is no terminal to ask on";
+                Failure::new(Code::Usage, message)
+                    .hint("name a file that holds it with --passphrase-file FILE, or do not encrypt: --plain")
             };
             let first = ask_passphrase("New passphrase: ").ok_or_else(missing)?;
             let again = ask_passphrase("Again: ").ok_or_else(missing)?;

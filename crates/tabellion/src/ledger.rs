@@ -47,7 +47,8 @@ async fn status(follow: bool, context: &Context, output: Output) -> Done {
     context.remember(&party);
     let age_ms = now().0.saturating_sub(by.header.time.0);
     let followed = party.light().followed();
-    // Name, kind and validators come from the genesis document; only the count of transactions is the node's word.
+    // Name, kind and validators come from the genesis document; only the count of transactions is the node's
+    // word.
     let genesis = party.light().trust().genesis();
     let roster = party.light().trust().roster();
     output.line(format!("ledger        {}", party.light().trust().ledger()));
@@ -233,7 +234,8 @@ async fn genesis(out: &Path, context: &Context, output: Output) -> Done {
     let (ledger, name) = (trust.ledger().to_string(), trust.genesis().name.clone());
     output.line(format!("{ledger}  {name}"));
     output.say(format!(
-        "This is what {} says. Compare the identifier with one that you got by another way before you trust it.",
+        "This is what {} says. Compare the identifier with one that you got by another way \
+         before you trust it.",
         nodes.node()
     ));
     output.value(&Genesis { ledger, name, file: out.display().to_string() });

@@ -138,7 +138,7 @@ impl Summary {
 
     fn end(&self, file: Option<&Path>) -> Done {
         if self.refused > 0 {
-            let failure = Failure::new(Code::Refused, format!("{} certificates are refused", self.refused));
+            let failure = Failure::new(Code::Refused, format!("refused certificates: {}", self.refused));
             return Err(match file {
                 Some(path) => failure.hint(format!("{} says which and why", path.display())),
                 None => failure.hint("--refused FILE writes which and why"),
@@ -146,7 +146,7 @@ impl Summary {
         }
         match self.pending {
             0 => Ok(()),
-            count => Err(Failure::new(Code::Error, format!("{count} certificates are not recorded yet"))
+            count => Err(Failure::new(Code::Error, format!("certificates not recorded yet: {count}"))
                 .hint("run the same command again: what is recorded meanwhile is skipped")),
         }
     }

@@ -46,6 +46,9 @@ impl From<&ProvedBy> for Signed {
 
 /// `proved by header 40 (3 of 4 validators)`
 pub fn by_text(by: &ProvedBy) -> String {
+    if by.header.height.0 == 0 {
+        return "proved by the genesis document".to_owned();
+    }
     format!("proved by header {} ({} of {} validators)", by.header.height, by.signers, by.validators)
 }
 
