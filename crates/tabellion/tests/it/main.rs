@@ -4,6 +4,5 @@ mod ledger;
 mod network;
 mod node;
 mod offline;
-mod processes;
 mod run;
 mod wrong_inputs;
