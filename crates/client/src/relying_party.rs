@@ -56,7 +56,8 @@ impl RelyingParty {
         Ok(self.light.save()?)
     }
 
-    /// The status of a certificate, proved; where a node's proof is too old or not signed yet, the next node's.
+    /// The status of a certificate, proved; where a node's proof is too old or not signed yet, the next
+    /// node's.
     pub async fn status(&mut self, id: &CertificateId, now: TimeMs) -> Result<StatusWithProof, ClientError> {
         let mut tries = self.nodes.node_count();
         loop {
@@ -168,7 +169,8 @@ impl RelyingParty {
         }
     }
 
-    /// Follows headers from where it last ended up to the node's newest; calls `progress` with each page's end.
+    /// Follows headers from where it last ended up to the node's newest; calls `progress` with each page's
+    /// end.
     pub async fn follow(
         &mut self,
         mut progress: impl FnMut(Height),

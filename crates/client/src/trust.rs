@@ -88,7 +88,8 @@ pub struct ProvedTransaction {
 }
 
 impl TrustError {
-    /// Whether the proof carries no signatures at all: a node that has just started may not have heard any yet.
+    /// Whether the proof carries no signatures at all: a node that has just started may not have heard any
+    /// yet.
     pub fn is_unsigned(&self) -> bool {
         matches!(self, Self::Proof(ProofFault::Finality(FinalityFault::Quorum { found: 0, .. })))
     }
@@ -120,8 +121,8 @@ impl Trust {
         &self.roster
     }
 
-    /// Whether the header is that of the genesis block, which nobody needs to sign: it follows from the genesis
-    /// document. A node that has no other block yet answers under it.
+    /// Whether the header is that of the genesis block, which nobody needs to sign: it follows from the
+    /// genesis document. A node that has no other block yet answers under it.
     fn is_genesis(&self, header: &Header) -> bool {
         header.height == Height(0) && self.genesis_header().is_some_and(|genesis| genesis.header == *header)
     }

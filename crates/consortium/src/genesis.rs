@@ -82,7 +82,8 @@ impl Wire for GenesisValidator {
 
 /// The genesis document.
 ///
-/// Shape: [format version, name, time (ms), [member, ...], [validator, ...], parameters, [anchor certificate, ...]].
+/// Shape: [format version, name, time (ms), [member, ...], [validator, ...], parameters, [anchor certificate,
+/// ...]].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Genesis {
     /// The ledger's name, for people.

@@ -1,9 +1,10 @@
 //! Members, roles and parameters: the rules that several participants make (X.1409 clause 7, L9).
 //!
-//! Purpose: the genesis document, the records of members, keys, roster and parameters in the state, and the question
-//! whether a submitter may act.
+//! Purpose: the genesis document, the records of members, keys, roster and parameters in the state, and the
+//! question whether a submitter may act.
 //!
-//! Absent: proposals, votes and changes of the roster; a ledger keeps the members and parameters of its genesis.
+//! Absent: proposals, votes and changes of the roster; a ledger keeps the members and parameters of its
+//! genesis.
 //!
 //! ```text
 //! Genesis --hash--> LedgerId

@@ -17,7 +17,8 @@ const OID_TEXT_MAX: usize = 128;
 
 /// What the certificate lane records.
 ///
-/// Source: X.1409 C6, clause 8.2.1(4) (required): the certificate and its status, or its identifier and its status.
+/// Source: X.1409 C6, clause 8.2.1(4) (required): the certificate and its status, or its identifier and its
+/// status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LedgerKind {
@@ -192,8 +193,8 @@ impl Wire for CertificateAlgorithm {
 /// Rules of the certificate lane: the participants' list of trusted CAs, policies, names and algorithms.
 ///
 /// Shape: [kind, [anchor id, ...], [policy OID, ...], explicit policy, inhibit mapping, inhibit any-policy,
-/// [permitted name, ...] or null, [algorithm, ...], RSA bits least, RSA bits most, strict, underscores, certificate
-/// bytes, intermediates, alternative names, schedule ahead (ms), verifier version].
+/// [permitted name, ...] or null, [algorithm, ...], RSA bits least, RSA bits most, strict, underscores,
+/// certificate bytes, intermediates, alternative names, schedule ahead (ms), verifier version].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CertificateRules {

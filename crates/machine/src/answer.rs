@@ -1,7 +1,7 @@
 //! What a reader is told: plain values, the same in every face and in the client.
 //!
-//! Identifiers and hashes are 64 hexadecimal digits, times are milliseconds since 1970, proofs and other bytes are
-//! base64 of their CBOR form (`docs/format.md`).
+//! Identifiers and hashes are 64 hexadecimal digits, times are milliseconds since 1970, proofs and other
+//! bytes are base64 of their CBOR form (`docs/format.md`).
 
 use serde::{Deserialize, Serialize};
 use tabellion_ledger::Header;

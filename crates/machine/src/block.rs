@@ -1,9 +1,10 @@
 //! From checked transactions to a block, and from a block to the state after it.
 //!
-//! Rules of execution. Transactions apply in the order of lanes and records, each upon the state that the ones before
-//! left. A transaction that is refused is no part of a block: a leader leaves it out, a validator votes the block
-//! down. Then every service closes the block. Last the chain's own records: the tree over earlier headers, and the
-//! lanes. Leader and validator run the same function; a validator compares the header that comes out.
+//! Rules of execution. Transactions apply in the order of lanes and records, each upon the state that the
+//! ones before left. A transaction that is refused is no part of a block: a leader leaves it out, a validator
+//! votes the block down. Then every service closes the block. Last the chain's own records: the tree over
+//! earlier headers, and the lanes. Leader and validator run the same function; a validator compares the
+//! header that comes out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -132,7 +133,8 @@ pub enum BlockFault {
     Trie(#[source] TrieFault),
 }
 
-/// When a block is due though no transaction waits: the first one, a heartbeat, or the start of a scheduled publication.
+/// When a block is due though no transaction waits: the first one, a heartbeat, or the start of a scheduled
+/// publication.
 pub fn next_due(parent: &Parent<'_>, rules: &Ruleset) -> Option<TimeMs> {
     let heartbeat_ms = rules.parameters().block.heartbeat_ms;
     let heartbeat = match parent.header.height {

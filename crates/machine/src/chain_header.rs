@@ -11,8 +11,8 @@ pub const CHAIN_HEADERS_MAX: usize = 1000;
 
 /// One header of a range of the chain.
 ///
-/// Not every block has signatures of its own: a quorum that finalises a block finalises all before it. A light client
-/// checks the links upwards until the next header with a proof.
+/// Not every block has signatures of its own: a quorum that finalises a block finalises all before it. A
+/// light client checks the links upwards until the next header with a proof.
 ///
 /// Shape: [0, header] or [1, finality proof].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,13 +1,14 @@
 //! All services as one deterministic state machine.
 //!
-//! Purpose: from bytes to a checked transaction, from checked transactions to a block, from a block to writes, events
-//! and a state root; the same in a node, in the simulator and in an auditor's replay.
+//! Purpose: from bytes to a checked transaction, from checked transactions to a block, from a block to
+//! writes, events and a state root; the same in a node, in the simulator and in an auditor's replay.
 //!
 //! Absent: clocks, files, sockets, the pool, the engine. Time comes from the block's header.
 //!
 //! ```text
-//! bytes -> submit -> Submitted -> check (parallel) -> Checked -> build  (leader)     -> Outcome { block, writes, events }
-//!                                                           `-> execute (validators) -> the same Outcome, or a fault
+//! bytes -> submit -> Transaction -> check (parallel) -> Checked -> build (leader)       -> Outcome
+//!                                                             `-> execute (validator) -> the same, or a fault
+//! Outcome = block, writes, trie pages, notices
 //! ```
 mod answer;
 mod block;
@@ -21,9 +22,10 @@ mod ruleset;
 mod transaction;
 
 pub use answer::{
-    BlockAnswer, BlockEventAnswer, CertificateList, CertificateRow, ChainHeaderAnswer, HeaderAnswer, HeadersAnswer,
-    HealthAnswer, KeyAnswer, LaneAnswer, LedgerAnswer, ProblemDetails, ProofAnswer, PublishAnswer, RecordAnswer,
-    RefusedEntryAnswer, StatusAnswer, TransactionAnswer, TransactionStanding, ValidatorAnswer,
+    BlockAnswer, BlockEventAnswer, CertificateList, CertificateRow, ChainHeaderAnswer, HeaderAnswer,
+    HeadersAnswer, HealthAnswer, KeyAnswer, LaneAnswer, LedgerAnswer, ProblemDetails, ProofAnswer,
+    PublishAnswer, RecordAnswer, RefusedEntryAnswer, StatusAnswer, TransactionAnswer, TransactionStanding,
+    ValidatorAnswer,
 };
 pub use block::{BlockFault, Location, Outcome, Parent, Proposal, build, execute, is_due, next_due};
 pub use chain_header::{CHAIN_HEADERS_MAX, ChainHeader};

@@ -36,9 +36,7 @@ pub enum Refusal {
         at: TimeMs,
     },
     /// The transaction would be valid for longer than the ledger remembers.
-    #[error(
-        "the transaction is valid until {valid_until}; at {at} at most {lifetime_ms_max} ms ahead are accepted"
-    )]
+    #[error("valid until {valid_until}; at {at} at most {lifetime_ms_max} ms ahead are accepted")]
     LifetimeTooLong {
         /// Its last moment.
         valid_until: TimeMs,

@@ -13,7 +13,8 @@ pub struct Ruleset {
     prepared: pki::PreparedParameters,
 }
 
-/// Parameters that this program cannot follow; found at genesis, or before a change of parameters is accepted.
+/// Parameters that this program cannot follow; found at genesis, or before a change of parameters is
+/// accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RulesetFault {
     /// A trusted CA whose certificate the state does not hold.

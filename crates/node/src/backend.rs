@@ -27,7 +27,8 @@ use crate::index::Index;
 use crate::metrics;
 use crate::store::{Place, StoreError, StoredTransaction, Tree};
 
-/// Transactions that are checked or wait for their check at one time; beyond it clients are told to come back.
+/// Transactions that are checked or wait for their check at one time; beyond it clients are told to come
+/// back.
 const CHECKS_MAX: usize = 512;
 /// When an overloaded node asks clients to come back. Unit: ms.
 const RETRY_AFTER_MS: u64 = 500;

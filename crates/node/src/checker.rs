@@ -51,7 +51,8 @@ impl Checker {
 
     /// Checks the transactions of a block in parallel; `known` answers for those that were checked before.
     ///
-    /// With `recorded`, certificates that a ledger of identifiers did not record are taken on the quorum's word.
+    /// With `recorded`, certificates that a ledger of identifiers did not record are taken on the quorum's
+    /// word.
     pub fn check_block(
         &self,
         transactions: Vec<Transaction>,

@@ -1,10 +1,10 @@
 //! A node of the ledger: store, pool, core and wiring.
 //!
-//! Purpose: the machine over a durable store, between clients, other nodes and the engine; one node's parts started,
-//! watched and stopped together.
+//! Purpose: the machine over a durable store, between clients, other nodes and the engine; one node's parts
+//! started, watched and stopped together.
 //!
-//! Absent: rules (`tabellion-machine` and the services), consensus (`tabellion-engine`), HTTP (`tabellion-api`), files
-//! of a network and the command line (`tabellion`).
+//! Absent: rules (`tabellion-machine` and the services), consensus (`tabellion-engine`), HTTP
+//! (`tabellion-api`), files of a network and the command line (`tabellion`).
 //!
 //! ```text
 //!          clients                         other nodes

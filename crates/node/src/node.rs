@@ -158,7 +158,8 @@ impl Node {
         }
     }
 
-    /// Stops the node in order: no new requests, then the engine, then the pool and the index, then a checkpoint.
+    /// Stops the node in order: no new requests, then the engine, then the pool and the index, then a
+    /// checkpoint.
     ///
     /// Errors: what made a part fail.
     pub async fn stop(self) -> Result<(), NodeError> {

@@ -1,7 +1,7 @@
 //! The pool: checked transactions that wait for a block, in the order of their arrival.
 //!
-//! Bounded in number, bytes and share of one submitter; holds each transaction once; drops what expired. A plain value:
-//! its owner locks it, and time comes from the caller.
+//! Bounded in number, bytes and share of one submitter; holds each transaction once; drops what expired. A
+//! plain value: its owner locks it, and time comes from the caller.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -131,7 +131,8 @@ impl Pool {
         self.waiting.get(arrival).map(|waiting| waiting.checked.clone())
     }
 
-    /// As many transactions as fit a block, oldest first, without those that `taken` says are in a block already.
+    /// As many transactions as fit a block, oldest first, without those that `taken` says are in a block
+    /// already.
     pub fn candidates(
         &self,
         bytes_max: u64,

@@ -7,7 +7,8 @@ use tabellion_ledger::{CertificateId, KeyId, TimeMs};
 
 use crate::state::Status;
 
-/// Certificates in one transaction: a CA's upload. Bounded so that one transaction stays within a quarter of a block.
+/// Certificates in one transaction: a CA's upload. Bounded so that one transaction stays within a quarter of
+/// a block.
 pub const ENTRIES_MAX: usize = 256;
 /// Intermediate certificates that an entry may name; the ledger's parameters may say less.
 pub const INTERMEDIATES_MAX: usize = 8;
@@ -45,10 +46,11 @@ impl Wire for Window {
     }
 }
 
-/// One certificate to be published, with its status, intermediate certificates and root (X.1409 C2, 8.2.1(2): required).
+/// One certificate to be published, with its status, intermediate certificates and root (X.1409 C2, 8.2.1(2):
+/// required).
 ///
-/// The certificates themselves are attachments of the transaction, named here by SHA-256; the root is one of the
-/// ledger's trusted CAs, whose certificate every validator node holds.
+/// The certificates themselves are attachments of the transaction, named here by SHA-256; the root is one of
+/// the ledger's trusted CAs, whose certificate every validator node holds.
 ///
 /// Shape: [certificate id, key id, status, certificate's own validity, requested window or null,
 /// [intermediate id, ...], root id].

@@ -78,7 +78,8 @@ fn apply_entry(
         root: entry.root,
         published_height: ctx.height,
     };
-    // "After the start time of the validity period ... the verified public-key certificate can be recorded" (8.2.2).
+    // "After the start time of the validity period ... the verified public-key certificate can be recorded"
+    // (8.2.2).
     if start > ctx.time { schedule(publication, state) } else { record(publication, ctx, state) }
 }
 

@@ -1,4 +1,5 @@
-//! The stateless half: everything that needs the certificates themselves. Expensive, parallel, independent of time.
+//! The stateless half: everything that needs the certificates themselves. Expensive, parallel, independent of
+//! time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,8 +32,8 @@ pub struct CheckedEntry {
 
 /// Checks a publish request with its attachments: every entry against its certificate, every chain by X.509.
 ///
-/// Source: X.1409 C3, 8.2.1(3) (recommended): basic certificate checks, intermediate certificates, explicit policy.
-/// What the cache may keep of it is returned beside the outcome, which never depends on the cache.
+/// Source: X.1409 C3, 8.2.1(3) (recommended): basic certificate checks, intermediate certificates, explicit
+/// policy. What the cache may keep of it is returned beside the outcome, which never depends on the cache.
 pub fn check(
     action: &Action,
     attachments: &[Vec<u8>],
@@ -51,7 +52,8 @@ pub fn check(
     (outcome, learned)
 }
 
-/// Takes a publish request without its certificates, as a ledger of identifiers records it: a quorum has verified them.
+/// Takes a publish request without its certificates, as a ledger of identifiers records it: a quorum has
+/// verified them.
 pub fn check_recorded(action: &Action) -> Result<CheckedPublish, Refusal> {
     let Action::Publish(entries) = action;
     all_or_none(entries, |entry| {
@@ -125,8 +127,8 @@ fn chain_of<'a>(entry: &Entry, certificates: &Attached<'a>) -> Result<Chain<'a>,
     Ok(Chain { certificate, intermediates: intermediates?, root: Root::Id(entry.root) })
 }
 
-/// What the entry says of the certificate must be what the certificate says: a ledger of identifiers keeps only the
-/// entry.
+/// What the entry says of the certificate must be what the certificate says: a ledger of identifiers keeps
+/// only the entry.
 fn compare(entry: &Entry, verified: VerifiedChain) -> Result<CheckedEntry, EntryRefusal> {
     let facts = verified.facts;
     if facts.key != entry.key {

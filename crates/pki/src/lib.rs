@@ -1,9 +1,10 @@
 //! X.509 certificate management (X.1409 clause 8 and Annex A).
 //!
-//! Purpose: publish certificates after verification, keep their latest status, answer whether one may rely on them.
+//! Purpose: publish certificates after verification, keep their latest status, answer whether one may rely on
+//! them.
 //!
-//! Absent: clocks, sockets, files; a certification authority (certificates are made elsewhere); trust of its own: the
-//! trusted CAs, policies and names come from the ledger's parameters.
+//! Absent: clocks, sockets, files; a certification authority (certificates are made elsewhere); trust of its
+//! own: the trusted CAs, policies and names come from the ledger's parameters.
 //!
 //! ```text
 //! action + attachments --check (parallel, no state)--> CheckedPublish --apply (in order)--> records + events
@@ -24,14 +25,15 @@ pub use action::{Action, ENTRIES_MAX, Entry, INTERMEDIATES_MAX, Window};
 pub use apply::{Rules, apply, close, next_start, record_hash};
 pub use check::{CheckedEntry, CheckedPublish, check, check_recorded};
 pub use event::Event;
+pub use facts::{Facts, NO_EXPIRY};
 pub use key::{certificate_key, certificates_of_key_key, scheduled_key};
 pub use refusal::{EntryRefusal, Refusal, RefusedEntry};
 pub use state::{CertificateRecord, KeyRecord, Scheduled, Status};
-pub use view::{Standing, certificate, certificates_of_key, scheduled};
-pub use facts::{Facts, NO_EXPIRY};
 pub use verify::{
-    ANY_POLICY, AlgorithmSet, CertificateLimits, CertificateRefusal, Chain, ChainCache, DistinguishedName, Interval,
-    KeyAlgorithm, Learned, NameRule, NameRules, NameScope, ParameterFault, Place, PreparedParameters, Profile,
-    RSA_BITS_MAX, RSA_BITS_MIN, Root, SignatureAlgorithm, TrustAnchor, VERIFIER_VERSION, ValidationParameters, Verdict,
-    VerifiedChain, precheck_bytes, verify_chain, verify_chain_timeless,
+    ANY_POLICY, AlgorithmSet, CertificateLimits, CertificateRefusal, Chain, ChainCache, DistinguishedName,
+    Interval, KeyAlgorithm, Learned, NameRule, NameRules, NameScope, ParameterFault, Place,
+    PreparedParameters, Profile, RSA_BITS_MAX, RSA_BITS_MIN, Root, SignatureAlgorithm, TrustAnchor,
+    VERIFIER_VERSION, ValidationParameters, Verdict, VerifiedChain, precheck_bytes, verify_chain,
+    verify_chain_timeless,
 };
+pub use view::{Standing, certificate, certificates_of_key, scheduled};

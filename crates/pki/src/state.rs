@@ -9,7 +9,8 @@ use tabellion_ledger::{CertificateId, Hash, Height, KeyId, TimeMs};
 
 use crate::action::Window;
 
-/// Certificates of one key that the ledger names; renewals keep a key for years, not for hundreds of certificates.
+/// Certificates of one key that the ledger names; renewals keep a key for years, not for hundreds of
+/// certificates.
 pub const CERTIFICATES_PER_KEY_MAX: usize = 64;
 /// Publications that may start within one hour.
 pub const SCHEDULED_PER_HOUR_MAX: usize = 4096;
@@ -73,10 +74,11 @@ impl Wire for Status {
     }
 }
 
-/// The record of a certificate. Its history lies within: since when it holds, and the hash of the record before.
+/// The record of a certificate. Its history lies within: since when it holds, and the hash of the record
+/// before.
 ///
-/// Shape: [status, sequence, since height, since time (ms), validity, key id, issuer id, root id, published height,
-/// hash of the record before or null].
+/// Shape: [status, sequence, since height, since time (ms), validity, key id, issuer id, root id, published
+/// height, hash of the record before or null].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateRecord {
     /// The latest status.

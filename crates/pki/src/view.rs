@@ -6,7 +6,8 @@ use tabellion_ledger::{CertificateId, KeyId, TimeMs, View, read};
 use crate::key::{certificate_key, certificates_of_key_key, scheduled_key};
 use crate::state::{CertificateRecord, KeyRecord, Scheduled, Status};
 
-/// The answer to "may I rely on this certificate": the latest status, and whether the validity covers the moment.
+/// The answer to "may I rely on this certificate": the latest status, and whether the validity covers the
+/// moment.
 ///
 /// Source: X.1409 C10, C17, clause A.2 (required): `normal` = valid; `revoked`, `suspended` = invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -120,8 +120,9 @@ impl From<ClientError> for Failure {
                 hint: problem.hint.clone(),
             },
             ClientError::Node(node) => of_node(node),
-            ClientError::Trust(error) if error.is_unsigned() => Self::of(Code::Proof, error)
-                .hint("a node that has just started hears signatures with the next block; try again, or another --node"),
+            ClientError::Trust(error) if error.is_unsigned() => Self::of(Code::Proof, error).hint(
+                "a node that has just started has signatures with the next block; try again, or another",
+            ),
             ClientError::Trust(TrustError::Genesis(_)) => {
                 Self::of(Code::Error, &error).hint("expected is the file genesis.cbor of a network")
             }

@@ -139,6 +139,18 @@ impl World {
     ) -> SimulatedNode {
         let (controls, ends) = Ends::new(&config);
         let application = application(controls.clone());
+        self.launch(config, application, store, controls, ends).await
+    }
+
+    /// Not generic, so that the engine is compiled once, here.
+    async fn launch(
+        &self,
+        config: NodeConfig,
+        application: Arc<dyn Application>,
+        store: Arc<dyn BlockStore>,
+        controls: Controls,
+        ends: Ends,
+    ) -> SimulatedNode {
         let control = self.oracle.control(engine_key(node_key(&config.seed)));
         let register = async |wire: Wire| {
             control.register(wire.number(), wire.quota()).await.expect("the simulated network runs")

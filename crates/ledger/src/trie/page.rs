@@ -17,9 +17,9 @@ const LEAF_BYTES: usize = 64;
 
 /// The place of a page: the first nibbles of all paths below it.
 ///
-/// Shape of the key: count of nibbles, then the nibbles, two in a byte, the last half byte zero if the count
-/// is odd.
-/// Order: by count first, so that the upper levels, which every update touches, lie together in a store.
+/// Shape of the key: the nibbles, two in a byte, the last half byte zero if their count is odd; then a byte
+/// with the count. So a page's key stands among the keys of the pages below it, and of the paths below it
+/// where a store sorts those with them: what one update touches lies together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageId {
     nibbles: u8,
@@ -57,14 +57,16 @@ impl PageId {
 
     /// The page's key in a store.
     pub fn to_key(&self) -> Vec<u8> {
-        let mut key = vec![self.nibbles];
-        key.extend_from_slice(&self.prefix[..self.depth().div_ceil(2)]);
+        let packed = &self.prefix[..self.depth().div_ceil(2)];
+        let mut key = Vec::with_capacity(packed.len() + 1);
+        key.extend_from_slice(packed);
+        key.push(self.nibbles);
         key
     }
 
     /// The page with this key.
     pub fn from_key(key: &[u8]) -> Option<Self> {
-        let (nibbles, packed) = key.split_first()?;
+        let (nibbles, packed) = key.split_last()?;
         let depth = usize::from(*nibbles);
         if *nibbles >= NIBBLES || packed.len() != depth.div_ceil(2) {
             return None;

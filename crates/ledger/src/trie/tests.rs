@@ -320,7 +320,7 @@ fn page_keys_and_pages_survive_their_bytes_and_others_are_refused() {
         assert_eq!(Page::from_bytes(&bytes[1..]), Err(PageFault { length: bytes.len() - 1 }));
         assert!(id.parent().is_none_or(|parent| pages.0.contains_key(&parent)));
     }
-    for key in [&[][..], &[0, 0], &[1], &[1, 0x0f], &[3, 1], &[64; 33]] {
+    for key in [&[][..], &[0, 0], &[1], &[0x0f, 1], &[1, 3], &[64; 33]] {
         assert_eq!(PageId::from_key(key), None, "{key:02x?}");
     }
     let leaf_in_an_unused_slot = [[0, 1, 0, 2].as_slice(), &[7; 32]].concat();

@@ -47,7 +47,8 @@ impl Announcer {
         let _ = self.sender.send(block);
     }
 
-    /// Blocks from `from` on that are remembered, and all later ones. `Err`: the oldest block that is remembered.
+    /// Blocks from `from` on that are remembered, and all later ones. `Err`: the oldest block that is
+    /// remembered.
     pub fn listen(&self, from: Option<Height>) -> Result<(Vec<Block>, broadcast::Receiver<Block>), Height> {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let listener = self.sender.subscribe();

@@ -48,7 +48,8 @@ impl Core {
         Some(block)
     }
 
-    /// Drops from the pool what the newest committed state refuses; what only an undecided block refuses stays.
+    /// Drops from the pool what the newest committed state refuses; what only an undecided block refuses
+    /// stays.
     pub(super) fn review(&self, candidates: &[Arc<tabellion_machine::Checked>], now: TimeMs) {
         let Committed { header, state } = self.committed();
         for checked in candidates {
@@ -63,8 +64,8 @@ impl Core {
         lock(&self.pending).keep(Executed { outcome: Arc::new(outcome), state });
     }
 
-    /// Executes a block upon its parent's state and keeps the state after it. With `recorded`, certificates that a
-    /// ledger of identifiers did not record are taken on the quorum's word.
+    /// Executes a block upon its parent's state and keeps the state after it. With `recorded`, certificates
+    /// that a ledger of identifiers did not record are taken on the quorum's word.
     fn run(&self, block: &Block, recorded: bool) -> Result<(), String> {
         let (header, state) =
             self.state_after(&block.header.previous).ok_or("the parent's state is unknown")?;
@@ -85,8 +86,8 @@ impl Core {
 
     /// Makes a finalised block the newest committed one. Live blocks and a restart's replay come here alike.
     ///
-    /// The block's rows are durable first (`sync`); the state after it is in memory until the next checkpoint, and a
-    /// crash replays it from the rows. Only then are those told who wait for the block.
+    /// The block's rows are durable first (`sync`); the state after it is in memory until the next
+    /// checkpoint, and a crash replays it from the rows. Only then are those told who wait for the block.
     pub(super) fn commit_block(
         &self,
         block: Arc<Block>,

@@ -1,6 +1,7 @@
 //! The heart of a node: the machine over the store, between pool and engine.
 //!
-//! Synchronous and free of clocks and runtimes: time comes from the caller, so the simulator runs what production runs.
+//! Synchronous and free of clocks and runtimes: time comes from the caller, so the simulator runs what
+//! production runs.
 //!
 //! ```text
 //!   faces ----submit----> [checker] -> [pool] --tick--> gossip to the other nodes
@@ -140,10 +141,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Core {
-    /// Opens a node's core over its store: writes the genesis state into an empty store, replays blocks above the last
-    /// checkpoint, fills the pool from its journal.
+    /// Opens a node's core over its store: writes the genesis state into an empty store, replays blocks above
+    /// the last checkpoint, fills the pool from its journal.
     ///
-    /// Errors: parameters that this program cannot follow; a store that cannot be read or belongs to another ledger.
+    /// Errors: parameters that this program cannot follow; a store that cannot be read or belongs to another
+    /// ledger.
     pub fn open(
         document: Genesis,
         committee: Committee,

@@ -1,7 +1,8 @@
 //! Passing transactions on: every transaction that reaches one node reaches all (X.1409 L5, 8.2.1(2)).
 //!
 //! A node sends what its own clients gave it to all peers at once, in one message for what gathered in a few
-//! milliseconds, and again while it stays undecided. It does not pass on what it heard: the network is a full mesh.
+//! milliseconds, and again while it stays undecided. It does not pass on what it heard: the network is a full
+//! mesh.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,7 +22,8 @@ use crate::error::NodeError;
 const RESEND_MS: u64 = 2_000;
 /// Transactions that are sent again at a time.
 const RESEND_MAX: usize = 1024;
-/// Transactions that wait this long are looked at again: their refusal may have come with another one's recording.
+/// Transactions that wait this long are looked at again: their refusal may have come with another one's
+/// recording.
 const REVIEW_MS: u64 = 1_000;
 /// Transactions that are looked at again at a time.
 const REVIEW_MAX: usize = 256;
@@ -65,8 +67,8 @@ impl Core {
         self.bell.ring();
     }
 
-    /// Does what is due: takes what other nodes sent, passes on what clients sent, looks again at what waits, writes a
-    /// checkpoint. Production calls it from a thread of its own, simulation between its steps.
+    /// Does what is due: takes what other nodes sent, passes on what clients sent, looks again at what waits,
+    /// writes a checkpoint. Production calls it from a thread of its own, simulation between its steps.
     ///
     /// Errors: a store that fails, which stops the node.
     pub fn tick(&self, rounds: &mut Rounds, now: TimeMs) -> Result<(), NodeError> {

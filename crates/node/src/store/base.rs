@@ -1,6 +1,5 @@
 //! The state as of the last checkpoint: `state.redb`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use redb::{Database, ReadOnlyTable, ReadableDatabase};
@@ -10,7 +9,7 @@ use tabellion_ledger::{Hash, HeaderHash, Height, LedgerId, StateRoot};
 use super::StoreError;
 use super::cache::PageCache;
 use super::layer::Layer;
-use super::rows::{HISTORY, META, NodeRow, PAGE, RECORD, prepare, write};
+use super::rows::{HISTORY, META, NodeRow, RECORD_TAG, STATE, prepare, write};
 
 /// Name of the row that says which state the database holds.
 const CHECKPOINT: &str = "checkpoint";
@@ -55,8 +54,7 @@ pub(super) struct Base {
     checkpoint: Option<Checkpoint>,
     generation: u64,
     cache: Arc<PageCache>,
-    pages: ReadOnlyTable<&'static [u8], &'static [u8]>,
-    records: ReadOnlyTable<&'static [u8; 32], &'static [u8]>,
+    state: ReadOnlyTable<&'static [u8], &'static [u8]>,
     history: ReadOnlyTable<NodeRow, &'static [u8; 32]>,
 }
 
@@ -67,8 +65,7 @@ impl StateDatabase {
         page_cache_bytes: usize,
     ) -> Result<(Self, Arc<Base>), StoreError> {
         prepare(&database, "state", ledger, |transaction| {
-            transaction.open_table(PAGE)?;
-            transaction.open_table(RECORD)?;
+            transaction.open_table(STATE)?;
             transaction.open_table(HISTORY)?;
             Ok(())
         })?;
@@ -89,41 +86,35 @@ impl StateDatabase {
         let opened = || -> Result<_, redb::Error> {
             let transaction = self.database.begin_read()?;
             let row = transaction.open_table(META)?.get(CHECKPOINT)?.map(|row| row.value().to_vec());
-            let (pages, records) = (transaction.open_table(PAGE)?, transaction.open_table(RECORD)?);
-            Ok((row, pages, records, transaction.open_table(HISTORY)?))
+            Ok((row, transaction.open_table(STATE)?, transaction.open_table(HISTORY)?))
         };
         let prepare = |source| StoreError::Prepare { database: "state", source: Box::new(source) };
-        let (row, pages, records, history) = opened().map_err(prepare)?;
+        let (row, state, history) = opened().map_err(prepare)?;
         let damaged = || StoreError::damaged("the checkpoint's row", "another length");
         let checkpoint = row.map(|row| Checkpoint::from_bytes(&row).ok_or_else(damaged)).transpose()?;
-        Ok(Base { checkpoint, generation, cache: Arc::clone(&self.cache), pages, records, history })
+        Ok(Base { checkpoint, generation, cache: Arc::clone(&self.cache), state, history })
     }
 
-    /// Writes a checkpoint upon `base` in one durable transaction, and returns the state as of it.
+    /// Writes a checkpoint of these layers, newest first, upon `base` in one durable transaction, and returns
+    /// the state as of it.
     pub(super) fn write(
         &self,
         base: &Base,
         checkpoint: Checkpoint,
-        layer: &Layer,
+        layers: &[Arc<Layer>],
     ) -> Result<Arc<Base>, StoreError> {
+        let rows = newest_rows(layers);
         let written = write(&self.database, |transaction| {
-            // In the order of keys, neighbours share the pages of the file.
-            let mut pages = transaction.open_table(PAGE)?;
-            for (id, page) in layer.pages.iter().collect::<BTreeMap<_, _>>() {
-                match page {
-                    Some(page) => pages.insert(id.to_key().as_slice(), page.to_bytes().as_slice())?,
-                    None => pages.remove(id.to_key().as_slice())?,
-                };
-            }
-            let mut records = transaction.open_table(RECORD)?;
-            for (path, record) in layer.records.iter().collect::<BTreeMap<_, _>>() {
-                match record {
-                    Some(record) => records.insert(path, &**record)?,
-                    None => records.remove(path)?,
+            let mut state = transaction.open_table(STATE)?;
+            for (key, row) in &rows {
+                match row {
+                    Row::Page(_, Some(page)) => state.insert(key.as_slice(), page.to_bytes().as_slice())?,
+                    Row::Record(Some(record)) => state.insert(key.as_slice(), &***record)?,
+                    Row::Page(_, None) | Row::Record(None) => state.remove(key.as_slice())?,
                 };
             }
             let mut history = transaction.open_table(HISTORY)?;
-            for (node, hash) in layer.history.iter().collect::<BTreeMap<_, _>>() {
+            for (node, hash) in layers.iter().rev().flat_map(|layer| &layer.history) {
                 history.insert(*node, hash.as_bytes())?;
             }
             transaction.open_table(META)?.insert(CHECKPOINT, checkpoint.to_bytes().as_slice())?;
@@ -133,9 +124,41 @@ impl StateDatabase {
         written.map_err(|source| StoreError::Checkpoint { height, source: Box::new(source) })?;
         let generation = base.generation + 1;
         let base = self.base(generation)?;
-        self.cache.begin(generation, layer.pages.iter());
+        let pages = rows.iter().filter_map(|(_, row)| match row {
+            Row::Page(id, page) => Some((*id, *page)),
+            Row::Record(_) => None,
+        });
+        self.cache.begin(generation, pages);
         Ok(Arc::new(base))
     }
+}
+
+/// A changed row of the state; `None` for one that goes.
+enum Row<'a> {
+    Page(PageId, Option<&'a Arc<Page>>),
+    Record(Option<&'a Arc<[u8]>>),
+}
+
+/// The rows that layers, newest first, change, each as the newest of them says, in the order of keys:
+/// neighbours share pages of the file.
+fn newest_rows(layers: &[Arc<Layer>]) -> Vec<(Vec<u8>, Row<'_>)> {
+    let count = layers.iter().map(|layer| layer.pages.len() + layer.records.len()).sum();
+    let mut rows = Vec::with_capacity(count);
+    for layer in layers {
+        rows.extend(layer.pages.iter().map(|(id, page)| (id.to_key(), Row::Page(*id, page.as_ref()))));
+        let records = layer.records.iter();
+        rows.extend(records.map(|(path, record)| (record_key(path).to_vec(), Row::Record(record.as_ref()))));
+    }
+    // A stable sort leaves the newest of equal keys in front.
+    rows.sort_by(|left, right| left.0.cmp(&right.0));
+    rows.dedup_by(|later, first| later.0 == first.0);
+    rows
+}
+
+fn record_key(path: &[u8; 32]) -> [u8; 33] {
+    let mut key = [RECORD_TAG; 33];
+    key[..32].copy_from_slice(path);
+    key
 }
 
 impl Base {
@@ -156,7 +179,7 @@ impl Base {
         if let Some(page) = self.cache.get(self.generation, id) {
             return Ok(Some(page));
         }
-        let row = self.pages.get(id.to_key().as_slice());
+        let row = self.state.get(id.to_key().as_slice());
         let row = row.map_err(|error| StoreError::ReadPage { id: *id, source: Box::new(error.into()) })?;
         let Some(row) = row else { return Ok(None) };
         let page = Page::from_bytes(row.value());
@@ -166,7 +189,7 @@ impl Base {
     }
 
     pub(super) fn record(&self, path: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.records.get(path) {
+        match self.state.get(record_key(path).as_slice()) {
             Ok(row) => Ok(row.map(|row| row.value().to_vec())),
             Err(error) => {
                 let path = path.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -1,11 +1,11 @@
 //! Pages of the state trie in memory, as of the last checkpoint.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault};
 use std::sync::{Arc, Mutex};
 
 use tabellion_ledger::trie::{Page, PageId};
 
+use super::layer::{QuickHasher, QuickMap};
 use super::locked;
 
 /// Parts with a lock each, so that faces and block application seldom meet.
@@ -23,15 +23,15 @@ const ENTRY_BYTES: usize = 120;
 #[derive(Debug)]
 pub(super) struct PageCache {
     parts: Vec<Mutex<Part>>,
-    hasher: RandomState,
+    hasher: BuildHasherDefault<QuickHasher>,
     half_bytes: usize,
 }
 
 #[derive(Debug, Default)]
 struct Part {
     generation: u64,
-    young: HashMap<PageId, Entry>,
-    old: HashMap<PageId, Entry>,
+    young: QuickMap<PageId, Entry>,
+    old: QuickMap<PageId, Entry>,
     young_bytes: usize,
 }
 
@@ -46,14 +46,15 @@ impl PageCache {
     pub(super) fn new(bytes_max: usize) -> Self {
         Self {
             parts: (0..PARTS).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::new(),
+            hasher: BuildHasherDefault::default(),
             half_bytes: bytes_max / PARTS / 2,
         }
     }
 
     fn part(&self, id: &PageId) -> &Mutex<Part> {
         let hash = self.hasher.hash_one(id);
-        &self.parts[usize::from(hash.to_le_bytes()[0]) % PARTS]
+        // The maps within take the low and the high bits.
+        &self.parts[usize::from(hash.to_le_bytes()[4]) % PARTS]
     }
 
     /// The page as readers of `generation` see it, if it is here.
@@ -82,16 +83,16 @@ impl PageCache {
     pub(super) fn begin<'a>(
         &self,
         generation: u64,
-        changed: impl Iterator<Item = (&'a PageId, &'a Option<Arc<Page>>)>,
+        changed: impl Iterator<Item = (PageId, Option<&'a Arc<Page>>)>,
     ) {
         for part in &self.parts {
             locked(part).generation = generation;
         }
         for (id, page) in changed {
-            let mut part = locked(self.part(id));
-            part.forget(id);
+            let mut part = locked(self.part(&id));
+            part.forget(&id);
             if let Some(page) = page {
-                part.keep(*id, Entry { from: generation, page: Arc::clone(page) }, self.half_bytes);
+                part.keep(id, Entry { from: generation, page: Arc::clone(page) }, self.half_bytes);
             }
         }
     }
@@ -138,12 +139,12 @@ mod tests {
         let id = PageId::ROOT.child(3);
         cache.begin(1, [].into_iter());
         cache.found(1, id, &page(1));
-        cache.begin(2, [(&id, &Some(page(2)))].into_iter());
+        cache.begin(2, [(id, Some(&page(2)))].into_iter());
         assert_eq!(cache.get(1, &id), None);
         assert_eq!(cache.get(2, &id), Some(page(2)));
         cache.found(1, id, &page(1));
         assert_eq!(cache.get(2, &id), Some(page(2)), "what an old reader found is not kept");
-        cache.begin(3, [(&id, &None)].into_iter());
+        cache.begin(3, [(id, None)].into_iter());
         assert_eq!(cache.get(3, &id), None);
     }
 

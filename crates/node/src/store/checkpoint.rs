@@ -5,7 +5,6 @@ use std::sync::Arc;
 use tabellion_ledger::{Block, Height, TimeMs};
 
 use super::base::{Base, Checkpoint};
-use super::layer::Layer;
 use super::{Snapshot, Store, StoreError, locked, writing};
 
 impl Store {
@@ -45,12 +44,8 @@ impl Store {
         let header = self.header(height)?.filter(|header| header.state_root == state.root);
         let unconfirmed = StoreError::Unconfirmed { height, root: state.root };
         let digest = header.ok_or(unconfirmed)?.hash();
-        let mut merged = Layer::default();
-        for layer in state.layers.iter().rev() {
-            merged.take(layer);
-        }
         let checkpoint = Checkpoint { height, digest, root: state.root };
-        self.state.write(&state.base, checkpoint, &merged).map(Some)
+        self.state.write(&state.base, checkpoint, &state.layers).map(Some)
     }
 
     /// The blocks above the newest committed state, in order, up to the first that is not held. After opening

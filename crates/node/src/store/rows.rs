@@ -21,10 +21,14 @@ pub(super) const PLACE: TableDefinition<'_, &[u8; 32], PlaceRow> = TableDefiniti
 pub(super) const RANGE: TableDefinition<'_, (u8, u64), u64> = TableDefinition::new("range");
 /// `chain.redb`: transaction id -> what the pool keeps of it.
 pub(super) const POOL: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("pool");
-/// `state.redb`: key of the page's id -> page.
-pub(super) const PAGE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("trie_page");
-/// `state.redb`: path -> record.
-pub(super) const RECORD: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("value");
+/// `state.redb`: pages of the trie and records, sorted by path, so that a record lies beside the pages above
+/// it.
+///
+/// Key of a page: [`PageId::to_key`](tabellion_ledger::trie::PageId::to_key), whose last byte is below 64.
+/// Key of a record: its path, then [`RECORD_TAG`].
+pub(super) const STATE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("state");
+/// Last byte of a record's key.
+pub(super) const RECORD_TAG: u8 = 64;
 /// `state.redb`: (tree, level, index) -> hash.
 pub(super) const HISTORY: TableDefinition<'_, NodeRow, &[u8; 32]> = TableDefinition::new("history");
 /// Both: name -> bytes.

@@ -9,6 +9,11 @@ use super::chain::Chain;
 use super::layer::Layer;
 use super::{Snapshot, Store, StoreConfig, StoreError, writing};
 
+/// Layers that become one.
+const MERGED: usize = 4;
+/// Layers at most, whatever their sizes: a read looks into each.
+const LAYERS_MAX: usize = 16;
+
 /// The newest committed state.
 ///
 /// A commit puts its layer on top and merges it with the one below while that is not larger: so there are
@@ -65,15 +70,24 @@ impl Tip {
         let Some(own) = own else {
             return Err(StoreError::OutOfOrder { found: next.height.unwrap_or_default() });
         };
-        let mut newest = Arc::clone(own);
-        while self.layers.len() > self.frozen {
-            let Some(below) = self.layers.pop_if(|below| below.entries() <= newest.entries()) else { break };
-            newest = Arc::new(below.under(&newest));
-        }
-        self.layers.push(newest);
+        self.layers.push(Arc::clone(own));
+        self.merge();
         self.height = Some(height);
         self.root = next.root;
         Ok(())
+    }
+
+    fn merge(&mut self) {
+        while self.layers.len() >= self.frozen + MERGED {
+            let first = self.layers.len() - MERGED;
+            let (oldest, newest) = (self.layers[first].entries(), self.layers[first + MERGED - 1].entries());
+            if oldest > 2 * newest && self.layers.len() < self.frozen + LAYERS_MAX {
+                break;
+            }
+            let merged = Layer::merged(&self.layers[first..]);
+            self.layers.truncate(first);
+            self.layers.push(Arc::new(merged));
+        }
     }
 
     /// Leaves the layers of now alone until [`Self::thaw`].

@@ -40,8 +40,8 @@ pub struct PlanMember {
     pub name: String,
     /// What it may do.
     pub roles: Vec<Role>,
-    /// Its public keys: hexadecimal DER SubjectPublicKeyInfo, as `tabellion key show` prints it. Without one, a key is
-    /// made in `keys/<id>.pem`.
+    /// Its public keys: hexadecimal DER SubjectPublicKeyInfo, as `tabellion key show` prints it. Without one,
+    /// a key is made in `keys/<id>.pem`.
     #[serde(default)]
     pub keys: Vec<String>,
 }

@@ -4,5 +4,6 @@ mod ledger;
 mod network;
 mod node;
 mod offline;
+mod processes;
 mod run;
 mod wrong_inputs;

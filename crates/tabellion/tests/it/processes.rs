@@ -175,8 +175,8 @@ impl Drop for Network {
 
 /// X.1409 L5, L6: no kill of any node at any moment loses what was acknowledged.
 ///
-/// `TABELLION_KILLS` and `TABELLION_SEED` make it longer and other: `TABELLION_KILLS=10000 cargo nextest run -p
-/// tabellion kills`.
+/// `TABELLION_KILLS` and `TABELLION_SEED` make it longer and other:
+/// `TABELLION_KILLS=10000 cargo nextest run -p tabellion kills`.
 #[test]
 fn kills_lose_nothing_that_was_acknowledged() {
     let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
@@ -201,8 +201,8 @@ fn kills_lose_nothing_that_was_acknowledged() {
     network.check_nothing_is_lost();
 }
 
-/// One of four down: publishing goes on. Two down: it stops, and resumes with the quorum, without a restart. All killed
-/// at once: everything is there again.
+/// One of four down: publishing goes on. Two down: it stops, and resumes with the quorum, without a restart.
+/// All killed at once: everything is there again.
 #[test]
 fn a_quorum_of_processes_goes_on_stops_without_and_resumes() {
     let mut network = Network::start();
