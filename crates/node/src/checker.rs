@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rayon::prelude::*;
-use tabellion_ledger::{Transaction, View};
+use tabellion_ledger::{Transaction, TransactionId, View};
 use tabellion_machine::{Checked, Refusal, Ruleset, check, check_recorded};
 use tabellion_pki::{ChainCache, Learned};
 
@@ -59,7 +59,7 @@ impl Checker {
         known: impl Fn(&Transaction) -> Option<Arc<Checked>> + Sync,
         recorded: bool,
         view: &(dyn View + Sync),
-    ) -> Result<Vec<Arc<Checked>>, (Transaction, Refusal)> {
+    ) -> Result<Vec<Arc<Checked>>, Box<(TransactionId, Refusal)>> {
         let one = |transaction: Transaction| {
             if let Some(checked) = known(&transaction) {
                 return Ok(checked);
@@ -68,7 +68,7 @@ impl Checker {
                 true => check_recorded(transaction.clone(), &self.rules, view),
                 false => self.check(transaction.clone(), view),
             };
-            outcome.map_err(|refusal| (transaction, refusal))
+            outcome.map_err(|refusal| Box::new((transaction.id(), refusal)))
         };
         transactions.into_par_iter().map(one).collect()
     }

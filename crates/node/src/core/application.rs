@@ -75,9 +75,10 @@ impl Core {
             (waiting.is_under(self.rules()) && *waiting.transaction() == *transaction).then_some(waiting)
         };
         let transactions = complete(block, recorded || self.rules().records_certificates())?;
-        let checked = self.checker.check_block(transactions, known, recorded, &state).map_err(
-            |(transaction, refusal)| format!("transaction {} is refused: {refusal}", transaction.id()),
-        )?;
+        let checked = self
+            .checker
+            .check_block(transactions, known, recorded, &state)
+            .map_err(|refused| format!("transaction {} is refused: {}", refused.0, refused.1))?;
         let upon = Parent { header: &header, view: &state, pages: &state };
         let outcome = execute(&upon, self.rules(), block, &checked).map_err(|fault| fault.to_string())?;
         self.keep(outcome, &state);
@@ -151,8 +152,8 @@ fn complete(block: &Block, as_recorded: bool) -> Result<Vec<Transaction>, String
 }
 
 fn change_of(outcome: &Outcome) -> Change {
-    let headers = outcome.header_nodes.iter().map(|node| (Tree::Headers, node.clone()));
-    let lanes = outcome.lane_nodes.iter().map(|(lane, node)| (Tree::Lane(*lane), node.clone()));
+    let headers = outcome.header_nodes.iter().map(|node| (Tree::Headers, *node));
+    let lanes = outcome.lane_nodes.iter().map(|(lane, node)| (Tree::Lane(*lane), *node));
     Change {
         writes: outcome.writes.clone(),
         transactions: outcome.transactions.keys().copied().collect(),

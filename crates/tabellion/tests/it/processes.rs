@@ -138,7 +138,7 @@ impl Network {
 
     /// Every acknowledged certificate is valid on every node, by proof; and every node's chain is the same.
     fn check_nothing_is_lost(&self) {
-        for index in 0..4 {
+        for (index, name) in NODES.iter().enumerate() {
             let url = self.url(index);
             for file in &self.published {
                 let begin = Instant::now();
@@ -148,7 +148,7 @@ impl Network {
                         break;
                     }
                     let text = String::from_utf8_lossy(&answer.stderr).into_owned();
-                    assert!(begin.elapsed() < PATIENCE, "{}: {text}\n{}", NODES[index], self.logs());
+                    assert!(begin.elapsed() < PATIENCE, "{name}: {text}\n{}", self.logs());
                     std::thread::park_timeout(Duration::from_millis(100));
                 }
             }
