@@ -1,0 +1,96 @@
+//! A ledger for plans: its genesis document, its CA and its publisher.
+
+use tabellion_client::SigningKey;
+use tabellion_consortium::{Genesis, GenesisMember, GenesisValidator, Parameters, Role};
+use tabellion_corpus::{KeyKind, TestCa};
+use tabellion_engine::node_key;
+use tabellion_ledger::{
+    Algorithm, CertificateId, Content, Lane, LedgerId, TimeMs, Transaction, Validator, cbor,
+};
+use tabellion_pki::{Action, Entry, Facts, Status, Window};
+
+/// How long a published transaction may wait: longer than any partition of a plan. Unit: ms.
+const LIFETIME_MS: u64 = 1_800_000;
+
+/// The seed of a node's key.
+pub fn node_seed(index: usize) -> [u8; 32] {
+    [u8::try_from(index + 1).expect("a plan has few nodes"); 32]
+}
+
+/// A ledger whose certificates are made on the spot.
+pub struct TestLedger {
+    /// The genesis document.
+    pub genesis: Genesis,
+    ca: TestCa,
+    publisher: SigningKey,
+    published: u64,
+}
+
+impl TestLedger {
+    /// A ledger of as many validators, each of a member of its own.
+    pub fn new(validators: usize, time: TimeMs) -> Self {
+        let ca = TestCa::new(KeyKind::P256);
+        let publisher = SigningKey::generate(Algorithm::Ed25519).expect("a key can be made");
+        let member = |index: usize| format!("member-{index}").parse().expect("a member id");
+        let mut members: Vec<_> = (0..validators)
+            .map(|index| GenesisMember {
+                id: member(index),
+                name: format!("Member {index}"),
+                keys: vec![
+                    SigningKey::generate(Algorithm::Ed25519).expect("a key can be made").public().clone(),
+                ],
+                roles: Vec::new(),
+            })
+            .collect();
+        members[0].keys.push(publisher.public().clone());
+        members[0].roles.push(Role::CertificateUser);
+        let validator = |index: usize| {
+            let key = node_key(&node_seed(index)).0;
+            let validator = Validator { key, member: member(index), name: format!("node-{index}") };
+            GenesisValidator { validator, address: format!("127.0.0.1:{}", 9000 + index) }
+        };
+        let genesis = Genesis {
+            name: "plan".to_owned(),
+            time,
+            members,
+            validators: (0..validators).map(validator).collect(),
+            parameters: Parameters::default(),
+            anchors: vec![ca.root().to_vec()],
+        };
+        let genesis = genesis.new().expect("the document is sound");
+        Self { genesis, ca, publisher, published: 0 }
+    }
+
+    /// The ledger's identifier.
+    pub fn id(&self) -> LedgerId {
+        self.genesis.ledger_id()
+    }
+
+    /// A transaction that publishes a fresh certificate.
+    pub fn publish(&mut self, now: TimeMs) -> Transaction {
+        self.published += 1;
+        let der = self.ca.issue(&format!("n{}.example", self.published));
+        let facts = Facts::of(&der).expect("a certificate of our own");
+        let entry = Entry {
+            certificate: facts.certificate,
+            key: facts.key,
+            status: Status::Normal,
+            validity: Window { from: facts.not_before, until: facts.not_after },
+            window: None,
+            intermediates: self.ca.intermediates().into_iter().map(CertificateId::of).collect(),
+            root: CertificateId::of(self.ca.root()),
+        };
+        let mut nonce = [0; 16];
+        nonce[..8].copy_from_slice(&self.published.to_be_bytes());
+        let content = Content {
+            ledger: self.id(),
+            lane: Lane::Certificate,
+            valid_until: now.plus(LIFETIME_MS),
+            nonce,
+            action: cbor::to_bytes(&Action::Publish(vec![entry])),
+        };
+        let envelope = self.publisher.envelope(&content).expect("a key can sign");
+        let attachments = [der].into_iter().chain(self.ca.intermediates().into_iter().map(<[u8]>::to_vec));
+        Transaction::new(envelope, attachments.collect()).expect("a transaction of our own")
+    }
+}

@@ -1,0 +1,43 @@
+//! What must hold after every plan.
+
+use std::collections::BTreeMap;
+
+use tabellion_ledger::{HeaderHash, Height};
+
+use crate::world::Nodes;
+
+/// No two finalised blocks at one height; every state root is its header's; nothing acknowledged is lost.
+pub fn check(nodes: &Nodes) {
+    let mut chain: BTreeMap<Height, (usize, HeaderHash)> = BTreeMap::new();
+    for index in nodes.running() {
+        let Some(core) = nodes.core(index) else { continue };
+        let newest = core.newest();
+        assert_eq!(
+            core.store().tip().root(),
+            newest.state_root,
+            "node {index} has another state than its header"
+        );
+        for height in (0..=newest.height.0).map(Height) {
+            let header = core.store().header(height).expect("the store reads");
+            let hash = header.unwrap_or_else(|| panic!("node {index} lacks block {height}")).hash();
+            let (first, expected) = chain.entry(height).or_insert((index, hash));
+            assert_eq!(hash, *expected, "nodes {first} and {index} finalised two blocks at height {height}");
+        }
+        for (id, height) in &nodes.acknowledged {
+            let found =
+                core.store().transaction(id).expect("the store reads").map(|found| found.place.height);
+            assert_eq!(found, Some(*height), "node {index} lost acknowledged transaction {id}");
+        }
+    }
+}
+
+/// All nodes stand at one height.
+pub fn is_level(nodes: &Nodes) -> bool {
+    let heights: Vec<_> = nodes
+        .running()
+        .into_iter()
+        .filter_map(|index| nodes.core(index))
+        .map(|core| core.newest().height)
+        .collect();
+    heights.len() == nodes.count() && heights.windows(2).all(|pair| pair[0] == pair[1])
+}
