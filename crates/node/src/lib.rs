@@ -30,5 +30,5 @@ pub mod store;
 pub use backend::NodeBackend;
 pub use clock::now;
 pub use error::{NodeError, chain};
-pub use node::{FaceSettings, Node, NodeSettings};
+pub use node::{FaceSettings, INDEX_FOLDER, Node, NodeSettings};
 pub use pool::{Pool, PoolFull, PoolLimits};

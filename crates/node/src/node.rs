@@ -25,6 +25,8 @@ use crate::indexer;
 use crate::pool::PoolLimits;
 use crate::store::{Store, StoreConfig};
 
+/// Folder of the query index within a node's data; it may be deleted while the node does not run.
+pub const INDEX_FOLDER: &str = "index";
 /// How long the pool's thread sleeps when nothing rings.
 const IDLE_TICK: Duration = Duration::from_millis(250);
 /// How long transactions gather before they are passed on in one message.
@@ -91,13 +93,16 @@ impl Node {
         let store = Store::open(&settings.data.join("store"), ledger, settings.store.clone());
         let store = Arc::new(store.map_err(NodeError::Store)?);
         let committee = committee(&settings)?;
+        let peers = committee.validators.len() + committee.followers.len();
         let is_validator = committee.keys().contains(&node_key(&settings.seed));
         let core = Core::open(settings.genesis.clone(), committee, store.clone(), settings.pool.clone())?;
         let core = Arc::new(core);
         let mut config = NodeConfig::new(settings.seed, ledger);
         config.pace = settings.pace;
-        let config = Config::new(config, settings.listen, settings.data.join("engine"));
-        let index = settings.index.then(|| Index::open(&settings.data.join("index"))).transpose();
+        let mut config = Config::new(config, settings.listen, settings.data.join("engine"));
+        // Each place for a peer is memory in every channel: as many as there are, and a few to come.
+        config.peers_max = peers.next_multiple_of(8);
+        let index = settings.index.then(|| Index::open(&settings.data.join(INDEX_FOLDER))).transpose();
         let index = index.map_err(NodeError::Index)?.map(Arc::new);
         let listener = match &settings.face {
             Some(face) => Some(listen(face.listen).await?),

@@ -22,6 +22,9 @@ pub struct NodeArgs {
     /// The node's file (node.toml), or the folder that holds it.
     #[arg(long, value_name = "FILE", default_value = NODE_FILE)]
     pub config: PathBuf,
+    /// Delete the query index first; it is filled again from the blocks while the node runs
+    #[arg(long)]
+    pub rebuild_index: bool,
 }
 
 /// Runs a node until SIGINT or SIGTERM, or until it fails.
@@ -29,6 +32,10 @@ pub async fn node(args: &NodeArgs) -> Result<()> {
     let file = if args.config.is_dir() { args.config.join(NODE_FILE) } else { args.config.clone() };
     let settings = settings(&file)?;
     let (name, ledger) = (settings.name.clone(), settings.genesis.ledger_id());
+    let index = settings.data.join(tabellion_node::INDEX_FOLDER);
+    if args.rebuild_index && index.exists() {
+        std::fs::remove_dir_all(&index).with_context(|| format!("cannot delete {}", index.display()))?;
+    }
     let node = Node::start(settings).await?;
     eprintln!("node {name} of ledger {ledger}");
     match node.face_address() {
