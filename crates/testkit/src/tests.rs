@@ -9,7 +9,7 @@ use crate::{PlanSize, run_plan};
 #[test]
 fn simulated_faults_never_fork_lose_or_stop_the_ledger() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let size = PlanSize { nodes_min: 4, nodes_max: 7, steps: 30 };
+    let size = PlanSize { nodes_min: 4, nodes_max: 16, steps: 30 };
     if let Some(seed) = number("TABELLION_SEED") {
         eprintln!("seed {seed}: {} acknowledged", run_plan(seed, size));
         return;

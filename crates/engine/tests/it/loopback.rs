@@ -54,8 +54,7 @@ impl Network {
         let machine = Machine::new(committees, 1 << 62, 10_000, Mischief::None, shelf.clone());
         let node = NodeConfig::new(seed(index), ledger());
         let folder = self.folders.path().join(index.to_string());
-        let mut config = Config::new(node, self.addresses[index], folder);
-        config.peers_max = 8;
+        let config = Config::new(node, self.addresses[index], folder);
         let engine = Engine::start(config, machine.clone(), Arc::new(shelf)).unwrap();
         machine.connect(engine.controls());
         Running { machine, engine }
@@ -153,85 +152,4 @@ fn a_single_validator_finalises_alone() {
     node.machine.submit(1);
     done(&[&node], 1);
     node.engine.stop().unwrap();
-}
-
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
-}
-
-fn rss_mb() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
-}
-
-#[test]
-fn zz_measure() {
-    if std::env::var("MEASURE").is_err() {
-        return;
-    }
-    let network = Network::new(4, 4);
-    let mut nodes: Vec<_> = (0..4).map(|index| network.start(index)).collect();
-    nodes[0].machine.submit(1);
-    done(&nodes.iter().collect::<Vec<_>>(), 1);
-    eprintln!("rss {} MB", rss_mb());
-    let before = cpu_seconds();
-    let view = nodes[0].engine.status().view();
-    std::thread::sleep(Duration::from_secs(30));
-    let after = nodes[0].engine.status().view();
-    eprintln!(
-        "idle: {:.2} % of a core, views {}, blocks {}",
-        (cpu_seconds() - before) / 0.3,
-        after.view - view.view,
-        after.committed.0 - view.committed.0
-    );
-    for rate in [5u64, 20, 50] {
-        let mut took = Vec::new();
-        let cpu = cpu_seconds();
-        let start = Instant::now();
-        for step in 0..rate * 6 {
-            let job = rate * 1000 + step;
-            let at = Instant::now();
-            nodes[(step % 4) as usize].machine.submit(job);
-            done(&nodes.iter().collect::<Vec<_>>(), job);
-            took.push(at.elapsed().as_micros() as f64 / 1000.0);
-            let next = Duration::from_micros(1_000_000 * (step + 1) / rate);
-            if let Some(wait) = next.checked_sub(start.elapsed()) {
-                std::thread::sleep(wait);
-            }
-        }
-        took.sort_by(f64::total_cmp);
-        let n = took.len();
-        eprintln!(
-            "rate {rate}/s: p50 {:.1} ms p95 {:.1} max {:.1}, cpu {:.1} %",
-            took[n / 2],
-            took[n * 95 / 100],
-            took[n - 1],
-            (cpu_seconds() - cpu) / start.elapsed().as_secs_f64() * 100.0
-        );
-    }
-    // One down.
-    nodes.pop().unwrap().engine.stop().unwrap();
-    let mut took = Vec::new();
-    for job in 900_000..900_060u64 {
-        let at = Instant::now();
-        nodes[(job % 3) as usize].machine.submit(job);
-        done(&nodes.iter().collect::<Vec<_>>(), job);
-        took.push(at.elapsed().as_millis());
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    eprintln!("one down: first 30 {:?}", &took[..30]);
-    eprintln!("one down: last 30 {:?}", &took[30..]);
-    // Two down.
-    nodes.pop().unwrap().engine.stop().unwrap();
-    let height = nodes[0].machine.height();
-    nodes[0].machine.submit(999_999);
-    std::thread::sleep(Duration::from_secs(20));
-    assert_eq!(nodes[0].machine.height(), height);
-    let at = Instant::now();
-    nodes.push(network.start(2));
-    done(&nodes.iter().collect::<Vec<_>>(), 999_999);
-    eprintln!("quorum back: {} ms", at.elapsed().as_millis());
 }

@@ -180,7 +180,7 @@ impl Drop for Network {
 #[test]
 fn kills_lose_nothing_that_was_acknowledged() {
     let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
-    let (kills, seed) = (number("TABELLION_KILLS", 40), number("TABELLION_SEED", 1));
+    let (kills, seed) = (number("TABELLION_KILLS", 200), number("TABELLION_SEED", 1));
     eprintln!("TABELLION_KILLS={kills} TABELLION_SEED={seed}");
     let mut chance = Chance(seed);
     let mut network = Network::start();
