@@ -25,6 +25,10 @@ use crate::context::Context;
 use crate::failure::{Code, Done, Failure};
 use crate::output::Output;
 
+/// What nodes log unless `TABELLION_LOG` says otherwise. Two parts of the engine call it an error that they end.
+const LOG_DEFAULT: &str =
+    "warn,commonware_resolver::p2p::engine=off,commonware_broadcast::buffered::engine=off";
+
 fn main() -> ExitCode {
     let Cli { network, output, command } = Cli::parse();
     let output = Output::new(output.json, output.quiet);
@@ -55,7 +59,7 @@ fn start_runtime() -> Result<Runtime, Failure> {
 
 /// Runs nodes, with their log on stderr.
 fn run_node(work: impl Future<Output = anyhow::Result<()>>) -> Done {
-    let filter = EnvFilter::try_from_env("TABELLION_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_env("TABELLION_LOG").unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     Ok(start_runtime()?.block_on(work)?)
 }
