@@ -26,8 +26,7 @@ use crate::failure::{Code, Done, Failure};
 use crate::output::Output;
 
 /// What nodes log unless `TABELLION_LOG` says otherwise. Two parts of the engine call it an error that they end.
-const LOG_DEFAULT: &str =
-    "warn,commonware_resolver::p2p::engine=off,commonware_broadcast::buffered::engine=off";
+const LOG_DEFAULT: &str = "warn,commonware_resolver=off,commonware_broadcast=off";
 
 fn main() -> ExitCode {
     let Cli { network, output, command } = Cli::parse();
