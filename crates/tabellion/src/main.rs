@@ -25,7 +25,7 @@ use crate::context::Context;
 use crate::failure::{Code, Done, Failure};
 use crate::output::Output;
 
-/// What nodes log unless `TABELLION_LOG` says otherwise. Two parts of the engine call it an error that they end.
+/// What nodes log unless `TABELLION_LOG` says otherwise; parts of the engine call an ordinary end an error.
 const LOG_DEFAULT: &str = "warn,commonware_resolver=off,commonware_broadcast=off";
 
 fn main() -> ExitCode {
