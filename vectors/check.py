@@ -234,9 +234,10 @@ def envelope(value):
 
 
 def content(data):
-    ledger, lane, valid_until, nonce, action = decode(data)
+    ledger, lane, valid_until, nonce, action, root = decode(data)
     need(len(ledger) == 32 and lane in LANES and valid_until >= 0 and len(nonce) == 16, "not a content")
-    return ledger, lane, valid_until, nonce, action
+    need(len(root) == 32, "not a content")
+    return ledger, lane, valid_until, nonce, action, root
 
 
 def transaction(value):
@@ -244,6 +245,8 @@ def transaction(value):
     signed, attachments = value
     *_, payload, _, _, name = envelope(signed)
     need(all(isinstance(attachment, bytes) for attachment in attachments), "not attachments")
+    root = tree_root([leaf_hash(attachment) for attachment in attachments])
+    need(not attachments or root == content(payload)[5], "not the attachments that the content commits to")
     bytes_hash = sha256(encode(value))
     return name, bytes_hash, leaf_hash(name + bytes_hash), content(payload)[1]
 
@@ -362,7 +365,7 @@ class Trust:
         need(version == 1, "another version")
         self.ledger = sha256(genesis)
         roster = [0, [validator for validator, _ in validators]]
-        self.epoch, self.validators, self.roster = 0, roster[1], sha256(encode(roster))
+        self.validators, self.roster = roster[1], sha256(encode(roster))
         keys = [key for key, _, _ in self.validators]
         need(keys == sorted(set(keys)) and 1 <= len(keys) <= 128, "not a roster")
         self.quorum = 2 * len(keys) // 3 + 1
@@ -384,7 +387,7 @@ def finality_proof(value, trust):
     """The final header."""
     header, epoch, view, parent_view, signatures = value
     named = fields(HEADER, header)
-    need((named["ledger"], named["roster"], epoch) == (trust.ledger, trust.roster, trust.epoch), "not of this ledger")
+    need((named["ledger"], named["roster"]) == (trust.ledger, trust.roster), "not of this ledger")
     need(len(signatures) >= trust.quorum, "too few signatures")
     signers = [index for index, _ in signatures]
     need(signers == sorted(set(signers)) and signers[-1] < len(trust.validators), "signers")

@@ -99,6 +99,7 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
         .hint("GET /v1/ledger says which ledger this is"),
     row("lane-not-served", UNPROCESSABLE, "No service takes this transaction"),
     row("signature-refused", FORBIDDEN, "The signature does not hold"),
+    row("attachments-missing", BAD_REQUEST, "Attachments of the transaction are missing"),
     row("transaction-expired", UNPROCESSABLE, "The transaction's time is over")
         .hint("sign it again, and look at the clock"),
     row("lifetime-too-long", UNPROCESSABLE, "The transaction would live too long")

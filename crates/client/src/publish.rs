@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tabellion_ledger::limits::{ATTACHMENTS_MAX, ENVELOPE_BYTES_MAX, TRANSACTION_BYTES_MAX};
-use tabellion_ledger::{CertificateId, Content, DecodeError, Lane, LedgerId, TimeMs, Transaction, cbor};
+use tabellion_ledger::{
+    CertificateId, Content, DecodeError, Lane, LedgerId, TimeMs, Transaction, attachments_root, cbor,
+};
 use tabellion_pki::{Action, ENTRIES_MAX, Entry, Status, Window};
 use thiserror::Error;
 
@@ -100,20 +102,26 @@ impl Signer<'_> {
         for (id, der) in publications.iter().flat_map(|publication| &publication.certificates) {
             attachments.entry(*id).or_insert_with(|| der.to_vec());
         }
+        let action = cbor::to_bytes(&Action::Publish(entries));
+        self.transaction(Lane::Certificate, action, attachments.into_values().collect(), valid_until)
+    }
+
+    /// Signs an action of any lane, with its attachments.
+    pub fn transaction(
+        &self,
+        lane: Lane,
+        action: Vec<u8>,
+        attachments: Vec<Vec<u8>>,
+        valid_until: TimeMs,
+    ) -> Result<Transaction, PublishError> {
         let mut nonce = [0; 16];
         aws_lc_rs::rand::fill(&mut nonce).map_err(|_| PublishError::Randomness)?;
-        let content = Content {
-            ledger: self.ledger,
-            lane: Lane::Certificate,
-            valid_until,
-            nonce,
-            action: cbor::to_bytes(&Action::Publish(entries)),
-        };
+        let root = attachments_root(&attachments);
+        let content = Content { ledger: self.ledger, lane, valid_until, nonce, action, attachments: root };
         let envelope = self.key.envelope(&content)?;
-        let transaction =
-            Transaction::new(envelope, attachments.into_values().collect()).map_err(PublishError::Format)?;
+        let transaction = Transaction::new(envelope, attachments).map_err(PublishError::Format)?;
         // What the ledger would not decode is found here, not there.
-        Transaction::from_bytes(&transaction.to_bytes()).map_err(PublishError::Format)
+        Transaction::from_bytes(transaction.as_bytes()).map_err(PublishError::Format)
     }
 }
 

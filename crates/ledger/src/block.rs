@@ -11,7 +11,7 @@ use crate::id::{Hash, HeaderHash, Height, LedgerId, RosterHash, StateRoot, TimeM
 use crate::lane::{Lane, LaneBody};
 use crate::limits::{BLOCK_TRANSACTIONS_MAX, LANES_MAX};
 use crate::merkle;
-use crate::transaction::{Transaction, decode_attachments, encode_attachments};
+use crate::transaction::{Transaction, attachments_root, decode_attachments, encode_attachments};
 
 /// Version of the format that this code writes.
 pub const FORMAT_VERSION: u16 = 1;
@@ -106,9 +106,9 @@ pub struct Block {
     /// The lanes with records.
     pub lanes: Vec<LaneBody>,
     /// On a ledger of identifiers: the attachments of each transaction, in order of lanes and records, which
-    /// travel with a proposal so that every validator can verify, and are not recorded. The digest does not
-    /// commit to them; each is bound by the hash in its signed action. Empty once the block is finalised, and
-    /// on a ledger of full certificates.
+    /// travel with a proposal so that every validator can verify, and are not recorded. The digest commits to
+    /// them through the root in each signed content. Empty once the block is finalised, and on a ledger of
+    /// full certificates.
     pub carried: Vec<Vec<Vec<u8>>>,
 }
 
@@ -148,6 +148,8 @@ pub enum BlockFault {
     },
     /// The lane headers do not hash to the header's root.
     LanesRoot,
+    /// Carried attachments that are not those that the records' contents commit to.
+    Carried,
     /// More transactions than a block may hold.
     Transactions {
         /// Transactions found.
@@ -172,6 +174,7 @@ impl fmt::Display for BlockFault {
             }
             Self::LaneContext { lane } => write!(f, "the header of lane {lane} belongs to another block"),
             Self::LanesRoot => write!(f, "the lane headers do not hash to the lanes root"),
+            Self::Carried => write!(f, "the attachments beside the block are not those of its transactions"),
             Self::Transactions { found, limit } => write!(f, "{found} transactions, the limit is {limit}"),
         }
     }
@@ -225,7 +228,20 @@ impl Block {
         if Self::lanes_root(&self.lanes) != self.header.lanes_root {
             return Err(BlockFault::LanesRoot);
         }
-        Ok(())
+        match self.carries_what_it_must() {
+            true => Ok(()),
+            false => Err(BlockFault::Carried),
+        }
+    }
+
+    fn carries_what_it_must(&self) -> bool {
+        let fits = |(transaction, carried): (&Transaction, &Vec<Vec<u8>>)| {
+            transaction.attachments().is_empty()
+                && attachments_root(carried) == transaction.content().attachments
+        };
+        self.carried.is_empty()
+            || self.carried.len() == self.transaction_count()
+                && self.transactions().zip(&self.carried).all(fits)
     }
 
     fn check_lane(&self, body: &LaneBody) -> Result<(), BlockFault> {

@@ -196,6 +196,11 @@ impl Writer {
         }
     }
 
+    /// Appends bytes that are encoded already.
+    pub(crate) fn raw(&mut self, encoded: &[u8]) {
+        self.bytes.extend_from_slice(encoded);
+    }
+
     /// An array of values.
     pub fn list<T: Wire>(&mut self, values: &[T]) {
         self.array(values.len());
@@ -221,6 +226,11 @@ impl<'a> Reader<'a> {
     /// Bytes read so far.
     pub fn offset(&self) -> usize {
         self.at
+    }
+
+    /// The bytes read since the given offset.
+    pub(crate) fn since(&self, offset: usize) -> &'a [u8] {
+        &self.bytes[offset..self.at]
     }
 
     /// Refuses bytes behind the value.

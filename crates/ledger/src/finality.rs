@@ -55,7 +55,7 @@ impl Wire for FinalitySignature {
 pub struct FinalityProof {
     /// The finalised header.
     pub header: Header,
-    /// The epoch, which names the roster.
+    /// The engine's epoch; the header names the roster.
     pub epoch: u64,
     /// The engine's view in which the block was proposed.
     pub view: u64,
@@ -81,13 +81,6 @@ pub enum FinalityFault {
         named: RosterHash,
         /// The roster at hand.
         given: RosterHash,
-    },
-    /// The proof names another epoch than the roster's.
-    OtherEpoch {
-        /// The proof's epoch.
-        named: u64,
-        /// The roster's epoch.
-        given: u64,
     },
     /// Too few signatures.
     Quorum {
@@ -117,9 +110,6 @@ impl fmt::Display for FinalityFault {
             Self::OtherRoster { named, given } => {
                 write!(f, "the header names roster {named}, at hand is {given}")
             }
-            Self::OtherEpoch { named, given } => {
-                write!(f, "a proof of epoch {named}, the roster is of {given}")
-            }
             Self::Quorum { found, needed } => write!(f, "{found} signatures, {needed} are needed"),
             Self::Signer { validator } => {
                 write!(f, "signer {validator} stands twice, out of order or outside")
@@ -148,9 +138,6 @@ impl FinalityProof {
         let given = roster.hash();
         if header.roster != given {
             return Err(FinalityFault::OtherRoster { named: header.roster, given });
-        }
-        if self.epoch != roster.epoch() {
-            return Err(FinalityFault::OtherEpoch { named: self.epoch, given: roster.epoch() });
         }
         let (found, needed) = (self.signatures.len(), roster.quorum());
         if found < needed {
@@ -193,7 +180,7 @@ pub fn finalize_message(
     message
 }
 
-fn push_varint(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn push_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;

@@ -44,4 +44,4 @@ pub use roster::{MemberId, Roster, RosterFault, Validator};
 pub use service::{Context, Effects, Staged, StateKey, View, Writes, map, read};
 pub use signature::{Algorithm, PublicKey, Signature, SignatureFault};
 pub use state::{HistoryState, LaneState};
-pub use transaction::{Content, Transaction, TransactionFault};
+pub use transaction::{Content, Transaction, TransactionFault, attachments_root};

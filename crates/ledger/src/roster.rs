@@ -137,12 +137,12 @@ impl fmt::Display for RosterFault {
 
 impl std::error::Error for RosterFault {}
 
-/// The validators of one epoch, ascending by key; a validator's place is its index in votes and headers.
+/// The validators, ascending by key; a validator's place is its index in votes and headers.
 ///
-/// Shape: [epoch, [validator, ...]].
+/// Shape: [number, [validator, ...]].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roster {
-    epoch: u64,
+    number: u64,
     validators: Vec<Validator>,
 }
 
@@ -150,9 +150,9 @@ impl Roster {
     /// A roster; the validators may come in any order.
     ///
     /// Refuses: no validators, more than [`VALIDATORS_MAX`], a key twice.
-    pub fn new(epoch: u64, mut validators: Vec<Validator>) -> Result<Self, RosterFault> {
+    pub fn new(number: u64, mut validators: Vec<Validator>) -> Result<Self, RosterFault> {
         validators.sort_by_key(|validator| validator.key);
-        let roster = Self { epoch, validators };
+        let roster = Self { number, validators };
         roster.check()?;
         Ok(roster)
     }
@@ -168,9 +168,9 @@ impl Roster {
         }
     }
 
-    /// The epoch in which this roster finalises.
-    pub fn epoch(&self) -> u64 {
-        self.epoch
+    /// Changes of the roster since genesis, whose roster has number 0.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// The validators, ascending by key.
@@ -198,13 +198,13 @@ impl Roster {
 impl Wire for Roster {
     fn encode(&self, out: &mut Writer) {
         out.array(2);
-        out.uint(self.epoch);
+        out.uint(self.number);
         out.list(&self.validators);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         input.array_exact(2)?;
-        let roster = Self { epoch: input.uint()?, validators: input.list(VALIDATORS_MAX)? };
+        let roster = Self { number: input.uint()?, validators: input.list(VALIDATORS_MAX)? };
         roster.check().map_err(|_| DecodeError::Value { field: "roster" })?;
         Ok(roster)
     }

@@ -15,7 +15,7 @@ use crate::lane::{Lane, LaneBody, LaneHeader};
 use crate::merkle;
 use crate::roster::{Roster, Validator};
 use crate::signature::{Algorithm, PublicKey, Signature};
-use crate::transaction::{Content, Transaction};
+use crate::transaction::{Content, Transaction, attachments_root};
 
 /// The ledger of these tests.
 pub(crate) const LEDGER: LedgerId = LedgerId([7; 32]);
@@ -72,17 +72,27 @@ impl TestKey {
     }
 }
 
+/// The attachments of [`transaction`].
+pub(crate) fn attachments(number: u8) -> Vec<Vec<u8>> {
+    vec![vec![number; 5], vec![number; 6]]
+}
+
 /// A content of `lane`; `number` tells it from others.
 pub(crate) fn content(lane: Lane, number: u8) -> Content {
-    let nonce = [number; 16];
-    Content { ledger: LEDGER, lane, valid_until: START.plus(60_000), nonce, action: vec![number; 3] }
+    Content {
+        ledger: LEDGER,
+        lane,
+        valid_until: START.plus(60_000),
+        nonce: [number; 16],
+        action: vec![number; 3],
+        attachments: attachments_root(&attachments(number)),
+    }
 }
 
 /// A transaction signed with Ed25519.
 pub(crate) fn transaction(lane: Lane, number: u8) -> Transaction {
     let key = TestKey::new(Algorithm::Ed25519, 1);
-    let attachments = vec![vec![number; 5], vec![number; 6]];
-    Transaction::new(key.envelope(cbor::to_bytes(&content(lane, number))), attachments).unwrap()
+    Transaction::new(key.envelope(cbor::to_bytes(&content(lane, number))), attachments(number)).unwrap()
 }
 
 /// The first body of a lane.
@@ -108,7 +118,7 @@ pub(crate) struct Committee {
 }
 
 impl Committee {
-    pub(crate) fn new(epoch: u64, count: u8) -> Self {
+    pub(crate) fn new(number: u64, count: u8) -> Self {
         let mut keys: Vec<SigningKey> = (0..count).map(|seed| SigningKey::from([seed; 32])).collect();
         keys.sort_by_key(|key| key.verification_key().to_bytes());
         let validator = |(number, key): (usize, &SigningKey)| Validator {
@@ -116,7 +126,7 @@ impl Committee {
             member: format!("member-{number}").parse().unwrap(),
             name: format!("node {number}"),
         };
-        let roster = Roster::new(epoch, keys.iter().enumerate().map(validator).collect()).unwrap();
+        let roster = Roster::new(number, keys.iter().enumerate().map(validator).collect()).unwrap();
         Self { roster, keys }
     }
 
@@ -127,8 +137,9 @@ impl Committee {
 
     /// The header under the finalise votes of these validators.
     pub(crate) fn finalise(&self, header: &Header, validators: &[u16]) -> FinalityProof {
-        let (header, epoch) = (header.clone(), self.roster.epoch());
-        let mut proof = FinalityProof { header, epoch, view: 300, parent_view: 299, signatures: Vec::new() };
+        let header = header.clone();
+        let mut proof =
+            FinalityProof { header, epoch: 2, view: 300, parent_view: 299, signatures: Vec::new() };
         let message = proof.message(&LEDGER);
         proof.signatures = validators.iter().map(|validator| self.sign(*validator, &message)).collect();
         proof

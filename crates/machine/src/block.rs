@@ -228,7 +228,7 @@ fn is_same(known: &Checked, transaction: &Transaction, rules: &Ruleset) -> bool 
 
 fn check_size(block: &Block, rules: &Ruleset) -> Result<(), BlockFault> {
     let limits = &rules.parameters().block;
-    let bytes_of = |lane: &LaneBody| lane.transactions.iter().map(|tx| length(&tx.to_bytes())).sum::<u64>();
+    let bytes_of = |lane: &LaneBody| lane.transactions.iter().map(|tx| length(tx.as_bytes())).sum::<u64>();
     let bytes = block.lanes.iter().map(bytes_of).sum();
     if bytes > limits.block_bytes_max {
         return Err(BlockFault::TooLarge { bytes, bytes_max: limits.block_bytes_max });

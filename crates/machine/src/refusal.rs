@@ -24,6 +24,9 @@ pub enum Refusal {
         /// The lane.
         lane: Lane,
     },
+    /// The attachments that the signed content commits to are not there.
+    #[error("the attachments that the signed content commits to were not sent")]
+    AttachmentsMissing,
     /// The signature is refused.
     #[error("the signature is refused: {0}")]
     Signature(EnvelopeError),
@@ -68,6 +71,7 @@ impl Refusal {
             Self::Encoding(_) => "malformed-transaction",
             Self::ForeignLedger { .. } => "foreign-ledger",
             Self::LaneNotServed { .. } => "lane-not-served",
+            Self::AttachmentsMissing => "attachments-missing",
             Self::Signature(_) => "signature-refused",
             Self::Expired { .. } => "transaction-expired",
             Self::LifetimeTooLong { .. } => "lifetime-too-long",

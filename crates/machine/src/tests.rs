@@ -7,7 +7,7 @@ use tabellion_consortium::{
 use tabellion_corpus::{KeyKind, TestCa, TestKey};
 use tabellion_ledger::{
     Algorithm, CertificateId, Content, Envelope, Hash, Height, Lane, LedgerId, PublicKey, Signature,
-    StateRoot, TimeMs, Transaction, Validator, View, cbor,
+    StateRoot, TimeMs, Transaction, Validator, View, attachments_root, cbor,
 };
 use tabellion_pki::{
     Action, CertificateRefusal, Entry, EntryRefusal, Facts, Standing, Status, Window, certificate,
@@ -97,7 +97,7 @@ impl World {
         ders.iter().cloned().chain(self.ca.intermediates().into_iter().map(<[u8]>::to_vec)).collect()
     }
 
-    fn content(&mut self, action: &Action) -> Content {
+    fn content(&mut self, action: &Action, attachments: &[Vec<u8>]) -> Content {
         self.nonce += 1;
         Content {
             ledger: self.replay.rules().ledger(),
@@ -105,12 +105,14 @@ impl World {
             valid_until: NOW.plus(HOUR / 2),
             nonce: [self.nonce; 16],
             action: cbor::to_bytes(action),
+            attachments: attachments_root(attachments),
         }
     }
 
     fn publish(&mut self, entries: Vec<Entry>, ders: &[Vec<u8>]) -> Transaction {
-        let content = self.content(&Action::Publish(entries));
-        self.publisher.sign(&content, self.attachments(ders))
+        let attachments = self.attachments(ders);
+        let content = self.content(&Action::Publish(entries), &attachments);
+        self.publisher.sign(&content, attachments)
     }
 
     fn publish_new(&mut self, name: &str) -> (CertificateId, Transaction) {
@@ -184,7 +186,9 @@ fn refusals(world: &mut World) -> Vec<(&'static str, Transaction, Refusal)> {
     let action = Action::Publish(vec![entry.clone()]);
     let ders = [der.clone()];
     let attachments = world.attachments(&ders);
-    let content = world.content(&action);
+    let content = world.content(&action, &attachments);
+    let without =
+        |attachments: &[Vec<u8>]| Content { attachments: attachments_root(attachments), ..content.clone() };
     let sign = |content: &Content, world: &World| world.publisher.sign(content, attachments.clone());
     let entries = |index, refusal| {
         let refused = tabellion_pki::RefusedEntry { index, certificate: entry.certificate, refusal };
@@ -226,9 +230,12 @@ fn refusals(world: &mut World) -> Vec<(&'static str, Transaction, Refusal)> {
             let fault = tabellion_ledger::SignatureFault::Invalid { algorithm };
             Refusal::Signature(tabellion_ledger::EnvelopeError::Signature(fault))
         }),
-        ("certificate not attached", world.publisher.sign(&content, attachments[1..].to_vec()), {
-            entries(0, EntryRefusal::NotAttached { id: entry.certificate })
-        }),
+        (
+            "certificate not attached",
+            world.publisher.sign(&without(&attachments[1..]), attachments[1..].to_vec()),
+            entries(0, EntryRefusal::NotAttached { id: entry.certificate }),
+        ),
+        ("attachments left out", sign(&content, world).without_attachments(), Refusal::AttachmentsMissing),
     ];
     rows.extend(entry_refusals(world, &entry, &ders, entries));
     rows
@@ -413,8 +420,7 @@ fn a_ledger_of_identifiers_verifies_certificates_and_records_only_their_identifi
         World::new(CertificateRules { kind: LedgerKind::Identifiers, ..CertificateRules::default() });
     let (id, transaction) = world.publish_new("one.example");
     let bare = transaction.without_attachments();
-    let refusal = entry_refusal(world.replay.check(bare).unwrap_err());
-    assert_eq!(refusal, EntryRefusal::NotAttached { id });
+    assert_eq!(world.replay.check(bare), Err(Refusal::AttachmentsMissing));
     let mut follower = Replay::new(&document(
         &world.ca,
         CertificateRules { kind: LedgerKind::Identifiers, ..CertificateRules::default() },

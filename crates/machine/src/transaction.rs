@@ -38,7 +38,7 @@ impl Checked {
     }
 
     fn new(transaction: Transaction, rules: &Ruleset, work: Work) -> Arc<Self> {
-        let bytes = u64::try_from(transaction.to_bytes().len()).expect("invariant: usize fits u64");
+        let bytes = u64::try_from(transaction.as_bytes().len()).expect("invariant: usize fits u64");
         Arc::new(Self { transaction, bytes, rules: rules.hash(), work })
     }
 
@@ -75,7 +75,15 @@ impl Checked {
 pub fn submit(bytes: &[u8], ledger: &LedgerId) -> Result<Transaction, Refusal> {
     let transaction = Transaction::from_bytes(bytes).map_err(Refusal::Encoding)?;
     check_destination(&transaction, ledger)?;
+    check_complete(&transaction)?;
     Ok(transaction)
+}
+
+fn check_complete(transaction: &Transaction) -> Result<(), Refusal> {
+    match transaction.is_complete() {
+        true => Ok(()),
+        false => Err(Refusal::AttachmentsMissing),
+    }
 }
 
 fn check_destination(transaction: &Transaction, ledger: &LedgerId) -> Result<(), Refusal> {
@@ -98,7 +106,10 @@ pub fn check(
     view: &dyn View,
     cache: &pki::ChainCache,
 ) -> (Result<Arc<Checked>, Refusal>, Vec<pki::Learned>) {
-    let action = match check_signature(&transaction, rules, view).and_then(|()| action_of(&transaction)) {
+    let action = check_complete(&transaction)
+        .and_then(|()| check_signature(&transaction, rules, view))
+        .and_then(|()| action_of(&transaction));
+    let action = match action {
         Ok(action) => action,
         Err(refusal) => return (Err(refusal), Vec::new()),
     };

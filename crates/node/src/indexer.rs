@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tabellion_api::{CertificateQuery, Fault, QueryError};
 use tabellion_ledger::{Block, CertificateId, Height, Lane, Transaction};
@@ -19,6 +19,8 @@ use crate::store::Snapshot;
 
 /// How long the index may lag behind the newest block on an idle ledger.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How long it may lag on a busy one: few large batches cost the text index half of many small ones.
+const BUSY_LAG: Duration = Duration::from_secs(2);
 /// Status of a publication that waits for its start.
 const SCHEDULED: &str = "scheduled";
 
@@ -28,13 +30,19 @@ pub fn follow(
     index: Arc<Index>,
 ) -> impl FnOnce(&AtomicBool) -> Result<(), NodeError> + Send + 'static {
     move |stop| {
+        let (mut shown, mut paused) = (Instant::now(), false);
         while !stop.load(Ordering::Relaxed) {
             let next = index.applied_height().map_or(Height(0), Height::next);
             if next > core.newest().height {
-                index.commit().map_err(NodeError::Index)?;
+                if paused || shown.elapsed() >= BUSY_LAG {
+                    index.commit().map_err(NodeError::Index)?;
+                    shown = Instant::now();
+                }
                 std::thread::sleep(PAUSE);
+                paused = true;
                 continue;
             }
+            paused = false;
             let (transactions, rows) = match core.store().block(next).map_err(NodeError::Store)? {
                 Some(block) => (block.transaction_count(), rows(&block)),
                 // A body that is gone held only what is expired or revoked.

@@ -5,7 +5,7 @@ use tabellion_consortium::{Genesis, GenesisMember, GenesisValidator, Parameters,
 use tabellion_corpus::{KeyKind, TestCa};
 use tabellion_engine::node_key;
 use tabellion_ledger::{
-    Algorithm, CertificateId, Content, Lane, LedgerId, TimeMs, Transaction, Validator, cbor,
+    Algorithm, CertificateId, Content, Lane, LedgerId, TimeMs, Transaction, Validator, attachments_root, cbor,
 };
 use tabellion_pki::{Action, Entry, Facts, Status, Window};
 
@@ -80,6 +80,8 @@ impl TestLedger {
             intermediates: self.ca.intermediates().into_iter().map(CertificateId::of).collect(),
             root: CertificateId::of(self.ca.root()),
         };
+        let intermediates = self.ca.intermediates().into_iter().map(<[u8]>::to_vec);
+        let attachments: Vec<Vec<u8>> = [der].into_iter().chain(intermediates).collect();
         let mut nonce = [0; 16];
         nonce[..8].copy_from_slice(&self.published.to_be_bytes());
         let content = Content {
@@ -88,9 +90,9 @@ impl TestLedger {
             valid_until: now.plus(LIFETIME_MS),
             nonce,
             action: cbor::to_bytes(&Action::Publish(vec![entry])),
+            attachments: attachments_root(&attachments),
         };
         let envelope = self.publisher.envelope(&content).expect("a key can sign");
-        let attachments = [der].into_iter().chain(self.ca.intermediates().into_iter().map(<[u8]>::to_vec));
-        Transaction::new(envelope, attachments.collect()).expect("a transaction of our own")
+        Transaction::new(envelope, attachments).expect("a transaction of our own")
     }
 }

@@ -22,7 +22,7 @@ use tabellion_ledger::trie::{MemoryPages, TrieFault, prove};
 use tabellion_ledger::{
     Algorithm, Block, CertificateId, Content, Envelope, FinalityProof, FinalitySignature, Hash, Header,
     Height, Lane, LaneBody, LedgerId, ProvedHeader, PublicKey, RecordProof, Signature, StateKey, StateProof,
-    TimeMs, Transaction, TransactionId, Validator, View, cbor, merkle,
+    TimeMs, Transaction, TransactionId, Validator, View, attachments_root, cbor, merkle,
 };
 use tabellion_machine::{
     CertificateList, CertificateRow, ChainHeader, Event, HealthAnswer, Location, MemoryState, Outcome,
@@ -139,7 +139,9 @@ impl Gateway for GatewayKey {
         let mut nonce = self.nonce.lock().unwrap();
         *nonce += 1;
         let valid_until = START.plus(HALF_HOUR_MS);
-        let content = Content { ledger: self.ledger, lane, valid_until, nonce: [*nonce; 16], action };
+        let root = attachments_root(&attachments);
+        let nonce = [*nonce; 16];
+        let content = Content { ledger: self.ledger, lane, valid_until, nonce, action, attachments: root };
         Ok(self.key.sign(&content, attachments))
     }
 }
@@ -290,7 +292,7 @@ impl World {
             intermediates: intermediates.iter().map(|der| CertificateId::of(der)).collect(),
             root: CertificateId::of(&root),
         };
-        let attachments = std::iter::once(der).chain(intermediates).collect();
+        let attachments: Vec<Vec<u8>> = std::iter::once(der).chain(intermediates).collect();
         (facts.certificate, self.sign(&Action::Publish(vec![entry]), attachments, seed))
     }
 
@@ -301,7 +303,9 @@ impl World {
         nonce[..8].copy_from_slice(&inner.nonce.to_be_bytes());
         let valid_until = START.plus(HALF_HOUR_MS);
         let action = cbor::to_bytes(action);
-        let content = Content { ledger: self.ledger(), lane: Lane::Certificate, valid_until, nonce, action };
+        let (ledger, root) = (self.ledger(), attachments_root(&attachments));
+        let content =
+            Content { ledger, lane: Lane::Certificate, valid_until, nonce, action, attachments: root };
         match seed {
             1 => self.publisher.sign(&content, attachments),
             seed => Key::new(seed).sign(&content, attachments),

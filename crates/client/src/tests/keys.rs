@@ -1,4 +1,4 @@
-use tabellion_ledger::{Algorithm, Content, Lane, LedgerId, TimeMs};
+use tabellion_ledger::{Algorithm, Content, Hash, Lane, LedgerId, TimeMs};
 use tempfile::tempdir;
 
 use crate::key_file::write_with_work;
@@ -20,6 +20,7 @@ fn every_algorithm_signs_what_the_ledger_verifies_and_survives_pkcs8() {
             valid_until: TimeMs(1),
             nonce: [2; 16],
             action: vec![3],
+            attachments: Hash::default(),
         };
         let envelope = again.envelope(&content).unwrap();
         assert_eq!(envelope.verify(key.public()), Ok(()), "{algorithm}");

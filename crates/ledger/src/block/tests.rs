@@ -21,14 +21,45 @@ fn seal(block: &mut Block) {
 
 #[test]
 fn a_block_reads_back_and_its_body_is_its_headers() {
-    let mut block = two_lanes();
-    block.carried = vec![vec![vec![1], vec![2]], vec![], vec![vec![3]]];
+    let block = two_lanes();
     let bytes = cbor::to_bytes(&block);
     assert_eq!(cbor::from_bytes(&bytes, bytes.len()), Ok(block.clone()));
     assert_eq!(block.check_body(), Ok(()));
     assert_eq!(block.transaction_count(), 3);
+}
+
+/// X.1409 C6, 8.2.1(4): on a ledger of identifiers certificates travel beside the block, and whoever passes
+/// it on cannot alter them.
+#[test]
+fn what_a_block_carries_is_what_its_records_commit_to() {
+    let committee = Committee::new(0, 4);
+    let full = [transaction(Lane::Certificate, 1), transaction(Lane::Certificate, 2)];
+    let bare = full.iter().map(Transaction::without_attachments).collect();
+    let mut block = committee.block(&[], vec![lane_body(Lane::Certificate, Height(0), bare)]);
+    assert_eq!(block.check_body(), Ok(()));
+    block.carried = full.iter().map(|one| one.attachments().to_vec()).collect();
+    assert_eq!(block.check_body(), Ok(()));
+    let bytes = cbor::to_bytes(&block);
+    assert_eq!(cbor::from_bytes(&bytes, bytes.len()), Ok(block.clone()));
     assert_eq!(block.digest(), block.clone().recorded().digest());
-    assert!(block.recorded().carried.is_empty());
+    assert!(block.clone().recorded().carried.is_empty());
+    type Spoil = fn(&mut Block);
+    let rows: [(&str, Spoil); 6] = [
+        ("a bit turned", |block| block.carried[0][1][0] ^= 1),
+        ("swapped between records", |block| block.carried.swap(0, 1)),
+        ("swapped within a record", |block| block.carried[1].swap(0, 1)),
+        ("one record's left out", |block| drop(block.carried.pop())),
+        ("one left out", |block| drop(block.carried[1].pop())),
+        ("one too many", |block| block.carried[1].push(vec![1])),
+    ];
+    for (what, spoil) in rows {
+        let mut spoiled = block.clone();
+        spoil(&mut spoiled);
+        assert_eq!(spoiled.check_body(), Err(BlockFault::Carried), "{what}");
+    }
+    let mut twice = two_lanes();
+    twice.carried = twice.transactions().map(|one| one.attachments().to_vec()).collect();
+    assert_eq!(twice.check_body(), Err(BlockFault::Carried), "recorded and carried");
 }
 
 /// X.1409 L3
@@ -61,10 +92,10 @@ fn a_body_that_is_not_its_headers_is_refused() {
             RecordsRoot { lane }
         }),
         (
-            "an attachment altered",
+            "attachments left out",
             |block| {
                 let record = &mut block.lanes[0].transactions[1];
-                *record = record.with_attachments(vec![vec![1]]);
+                *record = record.without_attachments();
             },
             RecordsRoot { lane },
         ),

@@ -59,10 +59,10 @@ fn a_roster_out_of_order_is_no_encoding() {
 }
 
 #[test]
-fn the_roster_hash_covers_epoch_key_member_and_name() {
+fn the_roster_hash_covers_number_key_member_and_name() {
     let roster = Committee::new(0, 4).roster;
-    let other_epoch = Committee::new(1, 4).roster;
-    assert_ne!(roster.hash(), other_epoch.hash());
+    let other_number = Committee::new(1, 4).roster;
+    assert_ne!(roster.hash(), other_number.hash());
     type Change = fn(&mut Validator);
     let changes: [Change; 3] =
         [|one| one.key[31] ^= 1, |one| one.member = "other".parse().unwrap(), |one| one.name.push('x')];

@@ -1,6 +1,6 @@
 use super::*;
 use crate::signature::Algorithm;
-use crate::testing::{LEDGER, TestKey, content, transaction};
+use crate::testing::{LEDGER, TestKey, attachments, content, transaction};
 
 /// The parts of a transaction, each of which a row can spoil.
 struct Parts {
@@ -22,7 +22,7 @@ impl Parts {
             unprotected: vec![0xa0],
             payload: envelope.payload,
             signature: envelope.signature.0,
-            attachments: vec![vec![5; 5]],
+            attachments: attachments(1),
         }
     }
 
@@ -59,7 +59,8 @@ fn a_transaction_reads_back_from_its_bytes() {
     let read = Transaction::from_bytes(&parts.bytes()).unwrap();
     assert_eq!(read.to_bytes(), parts.bytes());
     assert_eq!(*read.content(), content(Lane::Intel, 1));
-    assert_eq!(read.attachments(), [vec![5; 5]]);
+    assert_eq!(read.attachments(), attachments(1));
+    assert!(read.is_complete());
     assert_eq!(read.submitter(), TestKey::new(Algorithm::Ed25519, 1).public().id());
     assert_eq!(read.content().ledger, LEDGER);
 }
@@ -129,14 +130,29 @@ fn bytes_that_are_not_the_only_encoding_of_a_transaction_are_refused() {
         ("a long signature", Box::new(|parts| parts.signature.push(0)), TooLong { length: 65, limit: 64 }),
         ("a payload that is no content", Box::new(payload(|bytes| *bytes = vec![0x01])), of("an array")),
         (
-            "a content of four fields",
-            Box::new(payload(|bytes| bytes[0] = 0x84)),
+            "a content of five fields",
+            Box::new(payload(|bytes| bytes[0] = 0x85)),
             of("an array of fixed length"),
         ),
         (
             "bytes after the content",
             Box::new(payload(|bytes| bytes.push(0))),
             DecodeError::Trailing { count: 1 },
+        ),
+        (
+            "an attachment altered",
+            Box::new(|parts| parts.attachments[1][0] ^= 1),
+            Value { field: "attachments" },
+        ),
+        (
+            "attachments swapped",
+            Box::new(|parts| parts.attachments.swap(0, 1)),
+            Value { field: "attachments" },
+        ),
+        (
+            "one of two attachments left out",
+            Box::new(|parts| drop(parts.attachments.pop())),
+            Value { field: "attachments" },
         ),
         ("an unknown lane", Box::new(payload(|bytes| bytes[35] = 0x04)), Value { field: "lane" }),
         (
@@ -158,7 +174,7 @@ fn bytes_that_are_not_the_only_encoding_of_a_transaction_are_refused() {
             "too many bytes in all",
             Box::new(|parts| parts.attachments = vec![vec![0; ATTACHMENT_BYTES_MAX]; 32]),
             TooLong {
-                length: Parts::good().bytes().len() - 6 + 32 * (ATTACHMENT_BYTES_MAX + 3) + 1,
+                length: Parts::good().bytes().len() - 13 + 32 * (ATTACHMENT_BYTES_MAX + 3) + 1,
                 limit: TRANSACTION_BYTES_MAX,
             },
         ),
@@ -181,7 +197,7 @@ fn a_truncated_or_longer_transaction_is_refused() {
 }
 
 /// X.1409 L2: whoever turns a bit makes another transaction, or none, or one whose signature fails; or
-/// changes an attachment, which the record leaf shows.
+/// leaves the attachments out, which the record leaf shows.
 #[test]
 fn no_bit_can_be_turned_unseen() {
     let original = transaction(Lane::Certificate, 1);
@@ -214,7 +230,10 @@ fn attachments_can_be_left_out_under_the_same_identifier() {
     let bare = original.without_attachments();
     assert_eq!(bare.id(), original.id());
     assert_ne!(bare.record_leaf(), original.record_leaf());
-    assert_eq!(bare.with_attachments(original.attachments().to_vec()), original);
+    assert_eq!((original.is_complete(), bare.is_complete()), (true, false));
+    assert_eq!(bare.with_attachments(original.attachments().to_vec()), Ok(original));
+    let foreign = bare.with_attachments(vec![vec![1]]);
+    assert_eq!(foreign, Err(DecodeError::Value { field: "attachments" }));
     let hash = Hash(sha256(&bare.to_bytes()));
     assert_eq!(Transaction::record_leaf_of(&bare.id(), &hash), bare.record_leaf());
 }

@@ -72,12 +72,7 @@ impl Core {
         let recorded = recorded && !self.rules().records_certificates();
         let known = |transaction: &Transaction| {
             let waiting = lock(&self.pool).get(&transaction.id())?;
-            // On a ledger of identifiers the pool's certificates count, not those that came beside the block:
-            // the header does not commit to them, so whoever passed the block on may have altered them.
-            let same = match self.rules().records_certificates() {
-                true => *waiting.transaction() == *transaction,
-                false => waiting.transaction().envelope() == transaction.envelope(),
-            };
+            let same = waiting.transaction().envelope() == transaction.envelope();
             (waiting.is_under(self.rules()) && same).then_some(waiting)
         };
         let transactions = complete(block, recorded || self.rules().records_certificates())?;
@@ -154,7 +149,10 @@ fn complete(block: &Block, as_recorded: bool) -> Result<Vec<Transaction>, String
         ));
     }
     let pairs = block.transactions().zip(&block.carried);
-    Ok(pairs.map(|(transaction, carried)| transaction.with_attachments(carried.clone())).collect())
+    let full = |(transaction, carried): (&Transaction, &Vec<Vec<u8>>)| {
+        transaction.with_attachments(carried.clone()).map_err(|fault| fault.to_string())
+    };
+    pairs.map(full).collect()
 }
 
 fn change_of(outcome: &Outcome) -> Change {

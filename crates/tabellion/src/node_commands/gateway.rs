@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tabellion_api::{Fault, Gateway};
-use tabellion_client::SigningKey;
-use tabellion_ledger::{Content, Lane, LedgerId, Transaction};
+use tabellion_client::{Signer, SigningKey};
+use tabellion_ledger::{Lane, LedgerId, Transaction};
 
 /// How long a client of the gateway has until its transaction is recorded. Unit: ms.
 const LIFETIME_MS: u64 = 10 * 60 * 1000;
@@ -24,11 +24,8 @@ impl KeyGateway {
 
 impl Gateway for KeyGateway {
     fn sign(&self, lane: Lane, action: Vec<u8>, attachments: Vec<Vec<u8>>) -> Result<Transaction, Fault> {
-        let mut nonce = [0; 16];
-        aws_lc_rs::rand::fill(&mut nonce).map_err(|_| Fault::new("no randomness"))?;
         let valid_until = tabellion_node::now().plus(LIFETIME_MS);
-        let content = Content { ledger: self.ledger, lane, valid_until, nonce, action };
-        let envelope = self.key.envelope(&content).map_err(Fault::new)?;
-        Transaction::new(envelope, attachments).map_err(Fault::new)
+        let signer = Signer { key: &self.key, ledger: self.ledger };
+        signer.transaction(lane, action, attachments, valid_until).map_err(Fault::new)
     }
 }

@@ -10,7 +10,7 @@ use tabellion_corpus::{KeyKind, TestCa};
 use tabellion_ledger::trie::TrieProof;
 use tabellion_ledger::{
     Algorithm, Block, CertificateId, Content, Envelope, FinalityProof, FinalitySignature, Header, Lane,
-    LedgerId, PublicKey, Roster, StateKey, TimeMs, Transaction, Validator, Writes, cbor,
+    LedgerId, PublicKey, Roster, StateKey, TimeMs, Transaction, Validator, Writes, attachments_root, cbor,
 };
 use tabellion_machine::{Replay, genesis, submit};
 use tabellion_pki::{Action, Entry, Facts, Status, Window};
@@ -127,7 +127,8 @@ impl Chain {
         let mut nonce = [0; 16];
         nonce.copy_from_slice(&seed(&format!("nonce/{name}"))[..16]);
         let valid_until = GENESIS_TIME.plus(600_000);
-        let content = Content { ledger: self.ledger(), lane, valid_until, nonce, action };
+        let root = attachments_root(&attachments);
+        let content = Content { ledger: self.ledger(), lane, valid_until, nonce, action, attachments: root };
         let known = frozen.get(&format!("envelope-{name}"));
         let known = known.and_then(|bytes| cbor::from_bytes::<Envelope>(bytes, bytes.len()).ok());
         let envelope = MemberKey::new(by).envelope(cbor::to_bytes(&content), known);
@@ -162,8 +163,9 @@ impl Chain {
     /// The header under the votes of validators 0, 1 and 3.
     pub fn finalise(&self, header: &Header) -> FinalityProof {
         let view = 200 + header.height.0;
-        let (header, epoch) = (header.clone(), self.roster.epoch());
-        let mut proof = FinalityProof { header, epoch, view, parent_view: view - 1, signatures: Vec::new() };
+        let header = header.clone();
+        let mut proof =
+            FinalityProof { header, epoch: 0, view, parent_view: view - 1, signatures: Vec::new() };
         let message = proof.message(&self.ledger());
         for validator in [0, 1, 3_u16] {
             let member = &self.roster.validators()[usize::from(validator)].member;

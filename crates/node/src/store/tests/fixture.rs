@@ -9,7 +9,7 @@ use tabellion_ledger::merkle::Frontier;
 use tabellion_ledger::{
     Algorithm, Block, Content, Envelope, FORMAT_VERSION, Hash, Header, HeaderHash, Height, KeyId, Lane,
     LaneBody, LaneHeader, LaneHeaderHash, LedgerId, RosterHash, Signature, StateKey, TimeMs, Transaction,
-    TransactionId, sha256, sha256_parts,
+    TransactionId, attachments_root, sha256, sha256_parts,
 };
 
 use super::super::{Change, Snapshot, Store, StoreConfig, Tree};
@@ -83,6 +83,7 @@ impl Ledger {
             valid_until: NOW,
             nonce: nonce[..16].try_into().unwrap(),
             action: vec![9; usize::try_from(self.chance(height, index) % 900).unwrap()],
+            attachments: attachments_root(&[]),
         };
         let envelope = Envelope {
             algorithm: Algorithm::Ed25519,
