@@ -15,6 +15,7 @@
 mod block;
 pub mod cbor;
 mod envelope;
+mod equivocation;
 mod finality;
 mod id;
 mod lane;
@@ -33,7 +34,8 @@ pub mod trie;
 pub use block::{Block, BlockFault, FORMAT_VERSION, Header};
 pub use cbor::{DecodeError, Wire};
 pub use envelope::{Envelope, EnvelopeError};
-pub use finality::{FinalityFault, FinalityProof, FinalitySignature};
+pub use equivocation::{BlockVote, Conflict, Equivocation, EquivocationFault, VotePair};
+pub use finality::{CONSENSUS_NAMESPACE, FinalityFault, FinalityProof, FinalitySignature};
 pub use id::{
     CertificateId, Hash, HeaderHash, Height, IdError, KeyId, LaneHeaderHash, LedgerId, RosterHash, StateRoot,
     TimeMs, TransactionId, sha256, sha256_parts,
