@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tabellion_ledger::{Block, FinalityProof, HeaderHash, TimeMs};
+use tabellion_ledger::{Block, Equivocation, FinalityProof, HeaderHash, TimeMs, cbor};
 
 use crate::committee::{Committee, NodeKey};
 use crate::store::StoreError;
@@ -73,4 +73,17 @@ pub trait Application: Send + Sync + 'static {
     /// A message of the pool's channel from a peer. Must only take it over: its check belongs to another
     /// thread.
     fn receive(&self, peer: NodeKey, message: Bytes);
+
+    /// Evidence, verified, that a validator voted two ways in one view. Consensus goes on without it, and the
+    /// engine talks no more to that validator for a while; what else becomes of it is for its peers to say.
+    /// Must only take it over. One validator may be accused again, of another view or after a restart.
+    fn accuse(&self, evidence: Equivocation) {
+        tracing::error!(
+            validator = %NodeKey(evidence.validator),
+            epoch = evidence.epoch,
+            view = evidence.view,
+            evidence = %hex::encode(cbor::to_bytes(&evidence)),
+            "a validator voted two ways"
+        );
+    }
 }

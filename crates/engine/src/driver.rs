@@ -20,10 +20,11 @@ use commonware_p2p::Recipients;
 use commonware_runtime::{Error as RuntimeError, Handle};
 use commonware_utils::channel::fallible::OneshotExt;
 use commonware_utils::channel::oneshot;
-use tabellion_ledger::Height;
+use tabellion_ledger::{Height, LedgerId};
 
 use crate::application::{Application, Work};
 use crate::block::{Digest, EngineBlock, hash_of};
+use crate::evidence::evidence;
 use crate::fault::{EngineError, Fault};
 use crate::gates::{Gates, Staged};
 use crate::runtime::{Runtime, blocking, moment, now};
@@ -47,6 +48,7 @@ const REBUILD_WAIT: Duration = Duration::from_millis(100);
 /// What all epochs of a node share.
 #[derive(Clone)]
 pub(crate) struct Shared {
+    pub ledger: LedgerId,
     pub application: Arc<dyn Application>,
     pub marshal: Marshal,
     pub gates: Gates,
@@ -406,11 +408,10 @@ impl<E: Runtime> Reporter for Driver<E> {
             Activity::ConflictingNotarize(_)
             | Activity::ConflictingFinalize(_)
             | Activity::NullifyFinalize(_) => {
-                tracing::warn!(
-                    epoch = epoch.get(),
-                    view = activity.view().get(),
-                    "a validator voted two ways"
-                );
+                let keys = self.seat.committee.keys();
+                if let Some(evidence) = evidence(&activity, &self.shared.ledger, &keys) {
+                    self.shared.application.accuse(evidence);
+                }
             }
             _ => {}
         }

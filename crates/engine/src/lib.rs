@@ -51,6 +51,7 @@ mod delivery;
 mod driver;
 mod engine;
 mod epoch;
+mod evidence;
 mod fault;
 mod gates;
 mod gossip;

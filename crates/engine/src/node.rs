@@ -328,6 +328,7 @@ impl<E: Runtime> Node<E> {
 
     fn shared(&self, controls: &Controls, marshal: crate::driver::Marshal) -> Shared {
         Shared {
+            ledger: self.config.ledger,
             application: self.application.clone(),
             marshal,
             gates: Gates::default(),

@@ -11,13 +11,10 @@ use commonware_cryptography::ed25519::{PrivateKey, PublicKey};
 use commonware_cryptography::{Signer, certificate};
 use commonware_utils::ordered::Set;
 use commonware_utils::sync::Mutex;
-use tabellion_ledger::LedgerId;
+use tabellion_ledger::{CONSENSUS_NAMESPACE, LedgerId};
 
 use crate::application::Application;
 use crate::committee::{Committee, NodeKey};
-
-/// Name of every consensus signature, before the ledger id: part of the ledger's format.
-const NAMESPACE: &[u8] = b"tabellion/consensus/1";
 
 /// Committees held at once. Nodes need the current epoch, its neighbours and those that they catch up
 /// through.
@@ -25,7 +22,7 @@ const EPOCHS_CACHED: usize = 64;
 
 /// What separates this ledger's votes from all other signatures.
 pub(crate) fn namespace(ledger: &LedgerId) -> Vec<u8> {
-    [NAMESPACE, ledger.as_bytes()].concat()
+    [CONSENSUS_NAMESPACE, ledger.as_bytes()].concat()
 }
 
 /// The engine's private key of a seed.
