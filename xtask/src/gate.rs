@@ -49,7 +49,7 @@ struct Step {
 }
 
 /// Cheap failures first; the test runner last, so that its summary ends the output.
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     Step { name: "tools", slow: false, run: |root, _| passed(tools::install_missing(root)) },
     Step {
         name: "format",
@@ -67,6 +67,7 @@ const STEPS: [Step; 14] = [
     Step { name: "outside vectors", slow: false, run: vectors },
     Step { name: "fuzz smoke", slow: true, run: fuzz_smoke },
     Step { name: "documentation tests", slow: true, run: documentation_tests },
+    Step { name: "tour", slow: true, run: tour },
     Step { name: "tests", slow: false, run: tests },
 ];
 
@@ -182,6 +183,11 @@ fn fuzz_smoke(root: &Path, _: &Options) -> Result<Outcome> {
         return Ok(Outcome::Absent("there is no fuzz/ folder"));
     }
     passed(fuzz::run(root, &fuzz::Options::smoke()))
+}
+
+/// The README's tour, in the build that the tests need anyway.
+fn tour(root: &Path, _: &Options) -> Result<Outcome> {
+    passed(program(root, "./tour.sh").env("TABELLION_TOUR_PROFILE", "dev").run())
 }
 
 fn documentation_tests(root: &Path, _: &Options) -> Result<Outcome> {
