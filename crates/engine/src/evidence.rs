@@ -27,7 +27,7 @@ pub(crate) fn evidence(
     match evidence.verify(ledger, &validator) {
         Ok(()) => Some(evidence),
         Err(fault) => {
-            tracing::warn!(epoch, view, validator = %NodeKey(validator), %fault, "a conflict without signatures");
+            tracing::warn!(epoch, view, validator = %NodeKey(validator), %fault, "a conflict nobody signed");
             None
         }
     }

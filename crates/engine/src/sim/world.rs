@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use commonware_cryptography::ed25519::PublicKey;
-use commonware_p2p::simulated::{self, Network, Oracle};
+use commonware_p2p::simulated::{self, Control, Network, Oracle, Receiver};
 use commonware_runtime::deterministic::{Config as RuntimeConfig, Context, Runner};
 use commonware_runtime::{Clock, Handle, Runner as _, Spawner, Supervisor};
 use commonware_utils::channel::oneshot;
@@ -18,7 +18,9 @@ use crate::config::NodeConfig;
 use crate::fault::EngineError;
 use crate::node::{Controls, Ends, Wire, Wires, message_bytes_max, run};
 use crate::runtime::{moment, now};
-use crate::scheme::{node_key, public_key};
+use crate::scheme::{key_of, node_key, public_key};
+use crate::sim::disk::{Disk, Machine};
+use crate::sim::tap::{Tap, TapSender, hears};
 use crate::store::BlockStore;
 
 /// Settings of a simulated world.
@@ -127,50 +129,134 @@ impl World {
         }
     }
 
-    /// Starts a node. Give every node a [`NodeConfig::journal_prefix`] of its own, and the same one when it
-    /// restarts.
+    /// Starts an honest node on a quick disk. Give every node a [`NodeConfig::journal_prefix`] of its own,
+    /// and the same one when it restarts.
     ///
     /// `application` receives the node's controls before the node runs.
     pub async fn start<A: Application>(
         &self,
         config: NodeConfig,
-        application: impl FnOnce(Controls) -> Arc<A>,
+        application: impl FnOnce(Controls) -> Arc<A> + 'static,
         store: Arc<dyn BlockStore>,
     ) -> SimulatedNode {
-        let (controls, ends) = Ends::new(&config);
-        let application = application(controls.clone());
-        self.launch(config, application, store, controls, ends).await
+        self.install(Installation::new(config, application, store)).await
+    }
+
+    /// Starts a node as it was installed.
+    pub async fn install(&self, node: Installation) -> SimulatedNode {
+        let control = self.control(&node);
+        let mut plugs = Vec::new();
+        for wire in Wire::ALL {
+            plugs.push(register(&control, wire).await);
+        }
+        self.launch(node, control, plugs)
+    }
+
+    /// Starts two nodes of one key: what each of them signs, one validator signs. Each twin talks to the
+    /// peers of its tap, and hears them alone. Give each a journal of its own, and crash both before they
+    /// start again.
+    ///
+    /// Panics when a twin has no tap.
+    pub async fn install_twins(&self, twins: [Installation; 2]) -> [SimulatedNode; 2] {
+        let control = self.control(&twins[0]);
+        let taps = twins.each_ref().map(|twin| twin.tap.clone().expect("a twin has a tap"));
+        let mut plugs = [Vec::new(), Vec::new()];
+        for wire in Wire::ALL {
+            let (sender, receiver) = register(&control, wire).await;
+            let (one, other) = receiver.split_with(self.context.child("twins"), hears(taps.clone()));
+            plugs[0].push((sender.clone(), one));
+            plugs[1].push((sender, other));
+        }
+        let ([one, other], [of_one, of_other]) = (twins, plugs);
+        [self.launch(one, control.clone(), of_one), self.launch(other, control, of_other)]
+    }
+
+    fn control(&self, node: &Installation) -> Control<PublicKey, Context> {
+        self.oracle.control(engine_key(node_key(&node.config.seed)))
     }
 
     /// Not generic, so that the engine is compiled once, here.
-    async fn launch(
+    fn launch(
         &self,
-        config: NodeConfig,
-        application: Arc<dyn Application>,
-        store: Arc<dyn BlockStore>,
-        controls: Controls,
-        ends: Ends,
+        node: Installation,
+        control: Control<PublicKey, Context>,
+        plugs: Vec<Plug>,
     ) -> SimulatedNode {
-        let control = self.oracle.control(engine_key(node_key(&config.seed)));
-        let register = async |wire: Wire| {
-            control.register(wire.number(), wire.quota()).await.expect("the simulated network runs")
+        let Installation { config, application, store, disk, tap } = node;
+        let (controls, ends) = Ends::new(&config);
+        let application = application(controls.clone());
+        let tapped = Wire::ALL.into_iter().zip(plugs);
+        let tapped =
+            tapped.map(|(wire, (sender, receiver))| (TapSender::new(sender, wire, tap.clone()), receiver));
+        let Ok([votes, certificates, requests, backfill, blocks, pool]) =
+            <[_; 6]>::try_from(tapped.collect::<Vec<_>>())
+        else {
+            panic!("a plug for each wire");
         };
-        let wires = Wires {
-            votes: register(Wire::Votes).await,
-            certificates: register(Wire::Certificates).await,
-            requests: register(Wire::Requests).await,
-            backfill: register(Wire::Backfill).await,
-            blocks: register(Wire::Blocks).await,
-            pool: register(Wire::Pool).await,
-        };
+        let wires = Wires { votes, certificates, requests, backfill, blocks, pool };
         let (stop, stopped) = oneshot::channel();
         // Each start is a place of its own in the metrics.
         let start = self.starts.fetch_add(1, Relaxed);
         let context = self.context.child("node").with_attribute("start", start);
+        let context = Machine::new(context, disk);
         let network = (wires, self.oracle.socket_manager(), control);
         let task =
             context.spawn(move |context| run(context, config, application, store, ends, network, stopped));
         SimulatedNode { controls, task, stop }
+    }
+
+    /// Ends all blocks between nodes. In production they end by themselves, after a minute.
+    pub async fn forgive(&self) {
+        for (blocker, blocked) in self.oracle.blocked().await.expect("the simulated network runs") {
+            self.oracle.unblock(blocker, blocked).await.expect("the simulated network runs");
+        }
+    }
+
+    /// Who talks no more to whom, since it sent what no honest node sends.
+    pub async fn blocked(&self) -> Vec<(NodeKey, NodeKey)> {
+        let blocked = self.oracle.blocked().await.expect("the simulated network runs");
+        blocked.iter().map(|(blocker, blocked)| (key_of(blocker), key_of(blocked))).collect()
+    }
+}
+
+/// The two ends of a channel.
+type Plug = (simulated::Sender<PublicKey, Context>, Receiver<PublicKey>);
+
+async fn register(control: &Control<PublicKey, Context>, wire: Wire) -> Plug {
+    control.register(wire.number(), wire.quota()).await.expect("the simulated network runs")
+}
+
+/// Makes the application once the controls of its node are there.
+type Connect = Box<dyn FnOnce(Controls) -> Arc<dyn Application>>;
+
+/// A node before it starts: what production would find on its machine.
+pub struct Installation {
+    config: NodeConfig,
+    application: Connect,
+    store: Arc<dyn BlockStore>,
+    disk: Disk,
+    tap: Option<Arc<dyn Tap>>,
+}
+
+impl Installation {
+    /// An honest node on a quick disk.
+    pub fn new<A: Application>(
+        config: NodeConfig,
+        application: impl FnOnce(Controls) -> Arc<A> + 'static,
+        store: Arc<dyn BlockStore>,
+    ) -> Self {
+        let application: Connect = Box::new(|controls| application(controls));
+        Self { config, application, store, disk: Disk::default(), tap: None }
+    }
+
+    /// The node on this disk.
+    pub fn on(self, disk: Disk) -> Self {
+        Self { disk, ..self }
+    }
+
+    /// The node with a hand on its wires.
+    pub fn tapped(self, tap: Arc<dyn Tap>) -> Self {
+        Self { tap: Some(tap), ..self }
     }
 }
 

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use bytes::Bytes;
 use tabellion_engine::{Application, Committee, Controls, NodeKey, StoreError, To, Work};
 use tabellion_ledger::{
-    Block, FinalityProof, Hash, Header, HeaderHash, Height, LedgerId, MemberId, Roster, StateRoot, TimeMs,
-    Validator, sha256_parts,
+    Block, Equivocation, FinalityProof, Hash, Header, HeaderHash, Height, LedgerId, MemberId, Roster,
+    StateRoot, TimeMs, Validator, sha256_parts,
 };
 
 use crate::shelf::Shelf;
@@ -87,6 +87,7 @@ struct State {
     pool: BTreeSet<u64>,
     proofs: BTreeMap<u64, Option<FinalityProof>>,
     refused: u64,
+    evidence: Vec<Equivocation>,
 }
 
 /// A machine over a store. Its state is rebuilt from the store at start.
@@ -124,6 +125,7 @@ impl Machine {
             pool: BTreeSet::new(),
             proofs: BTreeMap::new(),
             refused: 0,
+            evidence: Vec::new(),
         };
         Arc::new(Self {
             committees,
@@ -168,6 +170,10 @@ impl Machine {
 
     pub fn refused(&self) -> u64 {
         self.state.lock().unwrap().refused
+    }
+
+    pub fn evidence(&self) -> Vec<Equivocation> {
+        self.state.lock().unwrap().evidence.clone()
     }
 
     pub fn proofs(&self) -> BTreeMap<u64, Option<FinalityProof>> {
@@ -331,5 +337,8 @@ impl Application for Machine {
         if new && let Some(controls) = self.controls.get() {
             controls.waker.wake();
         }
+    }
+    fn accuse(&self, evidence: Equivocation) {
+        self.state.lock().unwrap().evidence.push(evidence);
     }
 }

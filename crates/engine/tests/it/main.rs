@@ -4,6 +4,7 @@
 
 mod agreement;
 mod epochs;
+mod equivocation;
 mod loopback;
 mod machine;
 mod shelf;

@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tabellion_engine::sim::{Link, SimulatedNode, Simulation, World as Simulated};
-use tabellion_engine::{Committee, EngineError, EngineStatus, NodeConfig, Peer, PeerAddress, node_key};
+use bytes::Bytes;
+use tabellion_engine::sim::{
+    Disk, Installation, Link, SimulatedNode, Simulation, Tap, Wire, World as Simulated,
+};
+use tabellion_engine::{
+    Committee, EngineError, EngineStatus, NodeConfig, NodeKey, Peer, PeerAddress, node_key,
+};
 
 use crate::machine::{Committees, Machine, Mischief, ledger};
 use crate::shelf::Shelf;
@@ -58,6 +63,7 @@ pub struct World {
     plan: Plan,
     pub shelves: Vec<Shelf>,
     nodes: Vec<Option<Node>>,
+    twin: Option<Node>,
     committees: Committees,
 }
 
@@ -77,8 +83,27 @@ pub fn simulate_committees<T, F: Future<Output = T>>(
     Simulation::new(seed).run(|world| {
         let shelves = (0..plan.nodes).map(|_| Shelf::default()).collect();
         let nodes = (0..plan.nodes).map(|_| None).collect();
-        scenario(World { world, plan, shelves, nodes, committees })
+        scenario(World { world, plan, shelves, nodes, twin: None, committees })
     })
+}
+
+/// A tap that lets a node talk to some peers only.
+struct Circle(Vec<NodeKey>);
+
+impl Circle {
+    fn of(indices: &[usize]) -> Arc<Self> {
+        Arc::new(Self(indices.iter().map(|index| node_key(&seed(*index))).collect()))
+    }
+}
+
+impl Tap for Circle {
+    fn peers(&self) -> Vec<NodeKey> {
+        self.0.clone()
+    }
+
+    fn pass(&self, _: Wire, message: Bytes) -> Option<Bytes> {
+        Some(message)
+    }
 }
 
 /// The seed of a node's key.
@@ -137,19 +162,39 @@ impl World {
 
     /// Starts a node over what its last run left.
     pub async fn start(&mut self, index: usize) {
+        self.start_on(index, Disk::default()).await;
+    }
+
+    /// Starts a node on a certain disk.
+    pub async fn start_on(&mut self, index: usize, disk: Disk) {
+        let (machine, installation) = self.installation(index, self.shelves[index].clone(), "");
+        let engine = self.world.install(installation.on(disk)).await;
+        self.nodes[index] = Some(Node { machine, engine });
+    }
+
+    /// Starts two nodes with the key of this index, over empty stores: one talks to `left`, one to `right`.
+    pub async fn start_twins(&mut self, index: usize, left: &[usize], right: &[usize]) {
+        let (one, of_one) = self.installation(index, self.shelves[index].clone(), "");
+        let (other, of_other) = self.installation(index, Shelf::default(), "twin-");
+        let twins = [of_one.tapped(Circle::of(left)), of_other.tapped(Circle::of(right))];
+        let [engine, twin] = self.world.install_twins(twins).await;
+        self.nodes[index] = Some(Node { machine: one, engine });
+        self.twin = Some(Node { machine: other, engine: twin });
+    }
+
+    fn installation(&self, index: usize, shelf: Shelf, prefix: &str) -> (Arc<Machine>, Installation) {
         let mischief = self.plan.mischief.get(&index).copied().unwrap_or(Mischief::None);
-        let shelf = self.shelves[index].clone();
         let Plan { epoch_blocks, heartbeat_ms, .. } = self.plan;
         let machine =
             Machine::new(self.committees.clone(), epoch_blocks, heartbeat_ms, mischief, shelf.clone());
-        let config = node_config(index, &self.plan);
+        let mut config = node_config(index, &self.plan);
+        config.journal_prefix.push_str(prefix);
         let connected = machine.clone();
         let connect = move |controls| {
             connected.connect(controls);
             connected
         };
-        let engine = self.world.start(config, connect, Arc::new(shelf)).await;
-        self.nodes[index] = Some(Node { machine, engine });
+        (machine, Installation::new(config, connect, Arc::new(shelf)))
     }
 
     /// Kills a node; what it had not synced is lost.
