@@ -64,6 +64,8 @@ pub struct Outcome {
     pub notices: Vec<Notice>,
     /// Where its transactions stand.
     pub transactions: BTreeMap<TransactionId, Location>,
+    /// Its transactions as they were checked, in order of lanes and records.
+    pub checked: Vec<Arc<Checked>>,
 }
 
 /// What a leader made: a block, and the transactions that it had to leave out.
@@ -374,8 +376,8 @@ impl<'a> Run<'a> {
         };
         let digest = header.hash();
         let block = Arc::new(Block { header, lanes, carried });
-        let Self { notices, transactions, lane_nodes, .. } = self;
-        Ok(Outcome { block, digest, writes, trie, header_nodes, lane_nodes, notices, transactions })
+        let Self { notices, transactions, lane_nodes, accepted: checked, .. } = self;
+        Ok(Outcome { block, digest, writes, trie, header_nodes, lane_nodes, notices, transactions, checked })
     }
 
     /// Makes the lanes and moves their chains of headers on.

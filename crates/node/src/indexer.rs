@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use tabellion_api::{CertificateQuery, Fault, QueryError};
 use tabellion_ledger::{Block, CertificateId, Height, Lane, Transaction};
-use tabellion_machine::{CertificateList, CertificateRow};
-use tabellion_pki::{Action, Entry, Facts, certificate};
+use tabellion_machine::{CertificateList, CertificateRow, Checked, Work};
+use tabellion_pki::{Action, CheckedEntry, Entry, Facts, certificate};
 
 use crate::core::Core;
 use crate::error::NodeError;
@@ -43,10 +43,13 @@ pub fn follow(
                 continue;
             }
             paused = false;
-            let (transactions, rows) = match core.store().block(next).map_err(NodeError::Store)? {
-                Some(block) => (block.transaction_count(), rows(&block)),
-                // A body that is gone held only what is expired or revoked.
-                None => (0, Vec::new()),
+            let (transactions, rows) = match core.recent(next) {
+                Some(checked) => (checked.len(), checked.iter().flat_map(|one| rows_of_checked(one, next)).collect()),
+                None => match core.store().block(next).map_err(NodeError::Store)? {
+                    Some(block) => (block.transaction_count(), rows(&block)),
+                    // A body that is gone held only what is expired or revoked.
+                    None => (0, Vec::new()),
+                },
             };
             let transactions = u64::try_from(transactions).unwrap_or(u64::MAX);
             index.apply(next, transactions, &rows).map_err(NodeError::Index)?;
@@ -61,6 +64,13 @@ fn rows(block: &Block) -> Vec<IndexRow> {
     let certificates =
         block.transactions().filter(|transaction| transaction.content().lane == Lane::Certificate);
     certificates.flat_map(|transaction| rows_of(transaction, height)).collect()
+}
+
+/// The same of a transaction whose certificates were read when it was checked.
+fn rows_of_checked(checked: &Checked, height: Height) -> Vec<IndexRow> {
+    let Work::Certificate(publish) = checked.work();
+    let row = |entry: &CheckedEntry| row(&entry.entry, entry.chain.as_ref().map(|(facts, _)| facts), height);
+    publish.entries.iter().map(row).collect()
 }
 
 fn rows_of(transaction: &Transaction, height: Height) -> Vec<IndexRow> {

@@ -28,7 +28,7 @@ use crate::output::Output;
 /// Nodes make and drop many small values from several threads: a seventh of their work in the system's own
 /// allocator.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// What nodes log unless `TABELLION_LOG` says otherwise; parts of the engine call an ordinary end an error.
 const LOG_DEFAULT: &str = "warn,commonware_resolver=off,commonware_broadcast=off";

@@ -10,7 +10,7 @@ use tabellion_ledger::{Block, FinalityProof, Header, HeaderHash, TimeMs, Transac
 use tabellion_machine::{Outcome, Parent, Proposal, build, execute, next_due, would_apply};
 
 use super::pending::Executed;
-use super::{Committed, Core, Provable, lock};
+use super::{Committed, Core, Provable, RECENT_BLOCKS, lock};
 use crate::error::NodeError;
 use crate::store::{Change, Snapshot, Tree};
 
@@ -127,6 +127,13 @@ impl Core {
                 if pool.remove(id).is_some() {
                     self.store.pool_forget(*id);
                 }
+            }
+        }
+        {
+            let mut recent = lock(&self.recent);
+            recent.push_back((header.height, outcome.checked.clone()));
+            if recent.len() > RECENT_BLOCKS {
+                recent.pop_front();
             }
         }
         let count = u64::try_from(outcome.transactions.len()).unwrap_or(u64::MAX);

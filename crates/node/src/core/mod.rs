@@ -15,7 +15,7 @@ mod application;
 mod pending;
 mod relay;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
@@ -24,7 +24,7 @@ use bytes::Bytes;
 use tabellion_consortium::Genesis;
 use tabellion_engine::{Committee, Gossip, NodeKey, Waker};
 use tabellion_ledger::{
-    Block, FinalityProof, Header, HeaderHash, LedgerId, Roster, TimeMs, Transaction, TransactionId,
+    Block, FinalityProof, Header, HeaderHash, Height, LedgerId, Roster, TimeMs, Transaction, TransactionId,
 };
 use tabellion_machine::{Checked, GenesisState, Refusal, Ruleset, genesis, submit, would_apply};
 use tokio::sync::oneshot;
@@ -39,6 +39,8 @@ pub use self::relay::{PoolMessage, Rounds};
 
 use self::pending::Pending;
 
+/// Blocks whose checked transactions are kept: an index that keeps up reads nothing from the store.
+const RECENT_BLOCKS: usize = 16;
 /// Messages of other nodes that wait to be looked at. Beyond it they are dropped; their senders send again.
 const INBOX_MAX: usize = 1024;
 
@@ -94,6 +96,8 @@ pub struct Core {
     pending: Mutex<Pending>,
     committed: RwLock<Committed>,
     provable: RwLock<Arc<Provable>>,
+    /// The newest blocks' transactions as they were checked, for the query index.
+    recent: Mutex<VecDeque<(Height, Vec<Arc<Checked>>)>>,
     waiters: Mutex<BTreeMap<TransactionId, Vec<oneshot::Sender<()>>>>,
     announcer: Announcer,
     outbox: Mutex<Vec<Arc<Checked>>>,
@@ -178,6 +182,7 @@ impl Core {
             pending: Mutex::new(Pending::default()),
             committed: RwLock::new(committed),
             provable: RwLock::new(Arc::new(provable)),
+            recent: Mutex::new(VecDeque::new()),
             waiters: Mutex::new(BTreeMap::new()),
             announcer: Announcer::default(),
             outbox: Mutex::new(Vec::new()),
@@ -355,6 +360,12 @@ impl Core {
         if let Some(voice) = self.voice.get() {
             voice.waker.wake();
         }
+    }
+
+    /// The transactions of one of the newest blocks, in their order, as they were checked.
+    pub fn recent(&self, height: Height) -> Option<Vec<Arc<Checked>>> {
+        let recent = lock(&self.recent);
+        recent.iter().find(|(other, _)| *other == height).map(|(_, checked)| checked.clone())
     }
 
     /// Where a transaction that is not recorded stands: waiting, or refused and why.

@@ -277,7 +277,7 @@ fn put(connection: &Connection, row: &IndexRow) -> rusqlite::Result<()> {
         id,
         row.key.as_bytes().as_slice(),
         row.subject,
-        row.issuer,
+        issuer_number(connection, &row.issuer)?,
         row.serial,
         row.status,
         signed(row.valid_from.0),
@@ -286,9 +286,19 @@ fn put(connection: &Connection, row: &IndexRow) -> rusqlite::Result<()> {
     ])?;
     let number = connection.last_insert_rowid();
     let mut text = connection
-        .prepare_cached("INSERT INTO certificate_text (rowid, subject, issuer) VALUES (?1, ?2, ?3)")?;
-    text.execute(params![number, row.subject.to_lowercase(), row.issuer.to_lowercase()])?;
+        .prepare_cached("INSERT INTO certificate_text (rowid, subject) VALUES (?1, ?2)")?;
+    text.execute(params![number, row.subject.to_lowercase()])?;
     Ok(())
+}
+
+fn issuer_number(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    let mut known = connection.prepare_cached("SELECT number FROM issuer WHERE name = ?1")?;
+    if let Some(number) = known.query_row([name], |found| found.get(0)).optional()? {
+        return Ok(number);
+    }
+    let mut add = connection.prepare_cached("INSERT INTO issuer (name, small) VALUES (?1, ?2)")?;
+    add.execute(params![name, name.to_lowercase()])?;
+    Ok(connection.last_insert_rowid())
 }
 
 fn progress(connection: &Connection) -> rusqlite::Result<Progress> {

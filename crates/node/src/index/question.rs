@@ -13,7 +13,7 @@ use super::{IndexRow, Progress, progress, signed, unsigned};
 const PAGE_ROWS_MAX: usize = 1_000;
 /// Letters that a part of a name needs for the text index; shorter ones are looked for in row after row.
 const TRIGRAM_LETTERS: usize = 3;
-const COLUMNS: &str = "c.number, c.id, c.key, c.subject, c.issuer, c.serial, c.status, c.valid_from, \
+const COLUMNS: &str = "c.number, c.id, c.key, c.subject, i.name, c.serial, c.status, c.valid_from, \
                        c.valid_until, c.height";
 
 /// Which certificates are asked for. Conditions are joined by "and".
@@ -87,6 +87,21 @@ impl Statement {
         self.values.push(value.into());
         self.conditions.push(condition.replace('?', &format!("?{}", self.values.len())));
     }
+
+    /// Adds the condition that the issuer's name has this part, in small letters; returns how to read the
+    /// table then. The rows of one issuer stand in their order in an index; those of several would have to be
+    /// sorted anew for each page, so there the rows are walked in their order.
+    fn add_issuer(&mut self, connection: &Connection, small: &str) -> rusqlite::Result<&'static str> {
+        let mut found = connection.prepare_cached("SELECT number FROM issuer WHERE instr(small, ?1) LIMIT 2")?;
+        let found: Vec<i64> =
+            found.query_map([small], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        if let [number] = found[..] {
+            self.add("c.issuer = ?", number);
+            return Ok("certificate c");
+        }
+        self.add("c.issuer IN (SELECT number FROM issuer WHERE instr(small, ?))", small.to_owned());
+        Ok("certificate c NOT INDEXED")
+    }
 }
 
 impl Question {
@@ -94,7 +109,7 @@ impl Question {
     pub(super) fn answer(&self, connection: &Connection) -> rusqlite::Result<Answer> {
         let transaction = connection.unchecked_transaction()?;
         let limit = self.limit.clamp(1, PAGE_ROWS_MAX);
-        let (sql, values) = self.statement(limit);
+        let (sql, values) = self.statement(&transaction, limit)?;
         let mut statement = transaction.prepare_cached(&sql)?;
         let mut rows: Vec<(u64, IndexRow)> =
             statement.query_map(params_from_iter(values), numbered_row)?.collect::<rusqlite::Result<_>>()?;
@@ -107,23 +122,25 @@ impl Question {
     }
 
     /// The statement asks for one row more than a page has, which tells whether there is a next page.
-    fn statement(&self, limit: usize) -> (String, Vec<Value>) {
+    fn statement(&self, connection: &Connection, limit: usize) -> rusqlite::Result<(String, Vec<Value>)> {
         let mut statement = Statement::default();
-        let (mut found_by_text, mut by_name) = (Vec::new(), false);
-        for (column, part) in [("subject", &self.subject), ("issuer", &self.issuer)] {
-            let Some(part) = part.as_ref().filter(|part| !part.is_empty()) else { continue };
-            by_name = true;
+        let asked = |part: &'_ Option<String>| part.clone().filter(|part| !part.is_empty());
+        let (subject, issuer) = (asked(&self.subject), asked(&self.issuer));
+        let by_name = subject.is_some() || issuer.is_some();
+        let mut from = "certificate c";
+        if let Some(issuer) = issuer {
+            from = statement.add_issuer(connection, &issuer.to_lowercase())?;
+        }
+        let mut order = if by_name { "c.number" } else { "c.valid_until, c.number" };
+        if let Some(part) = subject {
             let small = part.to_lowercase();
             if small.chars().count() >= TRIGRAM_LETTERS {
-                found_by_text.push(format!("{column} : \"{}\"", small.replace('"', "\"\"")));
+                (from, order) =
+                    ("certificate_text t CROSS JOIN certificate c ON c.number = t.rowid", "t.rowid");
+                statement.add("certificate_text MATCH ?", format!("\"{}\"", small.replace('"', "\"\"")));
             } else {
-                statement.add(&format!("c.{column} LIKE ? ESCAPE '\\'"), format!("%{}%", escaped(part)));
+                statement.add("c.subject LIKE ? ESCAPE '\\'", format!("%{}%", escaped(&part)));
             }
-        }
-        let mut from = "certificate c".to_owned();
-        if !found_by_text.is_empty() {
-            from = "certificate_text t CROSS JOIN certificate c ON c.number = t.rowid".to_owned();
-            statement.add("certificate_text MATCH ?", found_by_text.join(" AND "));
         }
         if let Some(moment) = self.expires_from {
             statement.add("c.valid_until >= ?", signed(moment.0));
@@ -131,11 +148,6 @@ impl Question {
         if let Some(moment) = self.expires_until {
             statement.add("c.valid_until <= ?", signed(moment.0));
         }
-        let order = match (by_name, found_by_text.is_empty()) {
-            (false, _) => "c.valid_until, c.number",
-            (true, true) => "c.number",
-            (true, false) => "t.rowid",
-        };
         if let Some(Cursor { valid_until, number }) = self.after {
             if by_name {
                 statement.add(&format!("{order} > ?"), signed(number));
@@ -151,8 +163,9 @@ impl Question {
             false => statement.conditions.join(" AND "),
         };
         let rows = limit + 1;
-        let sql = format!("SELECT {COLUMNS} FROM {from} WHERE {conditions} ORDER BY {order} LIMIT {rows}");
-        (sql, statement.values)
+        let joined = format!("{from} JOIN issuer i ON i.number = c.issuer");
+        let sql = format!("SELECT {COLUMNS} FROM {joined} WHERE {conditions} ORDER BY {order} LIMIT {rows}");
+        Ok((sql, statement.values))
     }
 }
 

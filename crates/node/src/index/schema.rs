@@ -5,18 +5,20 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 /// Version of the layout. An index of another version is dropped and refilled.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 
-/// `number` is the order of publication. The texts are also in a trigram index, in small letters, so that a
-/// part of a name is found without a walk over all rows.
+/// `number` is the order of publication. Subjects are also in a trigram index, in small letters, so that a
+/// part of one is found without a walk over all rows. Issuers are few: each stands once, and a walk over
+/// them is cheap.
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE issuer (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, small TEXT NOT NULL);
 CREATE TABLE certificate (
     number INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
     key BLOB NOT NULL,
     subject TEXT NOT NULL,
-    issuer TEXT NOT NULL,
+    issuer INTEGER NOT NULL REFERENCES issuer,
     serial TEXT NOT NULL,
     status TEXT NOT NULL,
     valid_from INTEGER NOT NULL,
@@ -24,8 +26,9 @@ CREATE TABLE certificate (
     height INTEGER NOT NULL
 );
 CREATE INDEX certificate_expiry ON certificate (valid_until, number);
+CREATE INDEX certificate_issuer ON certificate (issuer, number);
 CREATE VIRTUAL TABLE certificate_text USING fts5 (
-    subject, issuer, content = '', tokenize = 'trigram case_sensitive 1'
+    subject, content = '', tokenize = 'trigram case_sensitive 1'
 );
 ";
 
@@ -58,6 +61,7 @@ pub(super) fn empty(connection: &Connection) -> rusqlite::Result<()> {
     let tables = "
         DROP TABLE IF EXISTS certificate_text;
         DROP TABLE IF EXISTS certificate;
+        DROP TABLE IF EXISTS issuer;
         DROP TABLE IF EXISTS meta;";
     let layout = format!("PRAGMA user_version = {LAYOUT};");
     let result = connection.execute_batch(&format!("BEGIN IMMEDIATE; {tables} {TABLES} {layout} COMMIT;"));
