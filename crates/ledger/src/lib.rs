@@ -17,6 +17,7 @@ pub mod cbor;
 mod envelope;
 mod equivocation;
 mod finality;
+mod hand_over;
 mod id;
 mod lane;
 pub mod limits;
@@ -36,6 +37,7 @@ pub use cbor::{DecodeError, Wire};
 pub use envelope::{Envelope, EnvelopeError};
 pub use equivocation::{BlockVote, Conflict, Equivocation, EquivocationFault, VotePair};
 pub use finality::{CONSENSUS_NAMESPACE, FinalityFault, FinalityProof, FinalitySignature};
+pub use hand_over::{HandOver, HandOverFault};
 pub use id::{
     CertificateId, Hash, HeaderHash, Height, IdError, KeyId, LaneHeaderHash, LedgerId, RosterHash, StateRoot,
     TimeMs, TransactionId, sha256, sha256_parts,

@@ -35,3 +35,5 @@ pub const MERKLE_PATH_MAX: usize = 64;
 pub const CLOCK_DRIFT_MS_MAX: u64 = 5_000;
 /// Milliseconds that a transaction may live between signing and recording.
 pub const TRANSACTION_LIFETIME_MS_MAX: u64 = 3_600_000;
+/// Headers between the last block of a roster and the first one that the next roster's quorum signed.
+pub const HAND_OVER_HEADERS_MAX: usize = 256;
