@@ -40,7 +40,8 @@ pub use key_file::{
 pub use light::{LightClient, LightError, Observation};
 pub use node::{CBOR, NodeClient, NodeError, Submitted};
 pub use offline::{
-    OfflineError, PROOF_BYTES_MAX, Proof, Proved, read_proof, state_proof_from_base64, verify_offline,
+    OfflineError, PROOF_BYTES_MAX, Proof, ProofFile, Proved, read_proof, state_proof_from_base64,
+    verify_offline,
 };
 pub use publish::{Publication, PublishError, Signer, batches};
 pub use publisher::{BatchOutcome, PublicationOutcome, Publisher};

@@ -11,15 +11,17 @@ use std::{fs, io};
 
 use tabellion_ledger::cbor::{self, DecodeError, Reader, Wire, Writer};
 use tabellion_ledger::merkle::Frontier;
-use tabellion_ledger::{FinalityProof, Header, HeaderHash, Height, TimeMs};
+use tabellion_ledger::{FinalityProof, HandOver, Header, HeaderHash, Height, TimeMs};
 use tabellion_machine::{ChainHeader, RulesetFault};
 use thiserror::Error;
 
 use crate::trust::{ProvedBy, Trust, TrustError};
 
-const FILE_VERSION: u64 = 1;
-/// Two headers of below 512 bytes, signatures of 128 validators, a frontier.
-const FILE_BYTES_MAX: usize = 64 * 1024;
+const FILE_VERSION: u64 = 2;
+/// Changes of validators that are remembered: thousands of years of them.
+const HAND_OVERS_MAX: usize = 65_536;
+/// Two headers of below 512 bytes, signatures of 128 validators, a frontier; and the hand-overs.
+const FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Why a header is not believed.
 #[derive(Debug, Error)]
@@ -101,8 +103,8 @@ pub enum Observation {
 
 /// The memory of a light client.
 ///
-/// Shape of its file: [version, newest finality proof or null, [header, frontier over the headers before it]
-/// or null].
+/// Shape of its file: [version, [hand-over, ...], newest finality proof or null, [header, frontier over the
+/// headers before it] or null].
 pub struct LightClient {
     trust: Trust,
     path: Option<PathBuf>,
@@ -135,6 +137,9 @@ impl LightClient {
         };
         let damaged = |reason: String| LightError::Memory { path: path.to_owned(), reason };
         let memory: Memory = cbor::from_bytes(&bytes, FILE_BYTES_MAX).map_err(|e| damaged(e.to_string()))?;
+        for hand_over in &memory.hand_overs {
+            client.trust.learn(hand_over).map_err(|error| damaged(error.to_string()))?;
+        }
         if let Some(newest) = &memory.newest {
             client.trust.finality(newest).map_err(|error| damaged(error.to_string()))?;
         }
@@ -145,6 +150,11 @@ impl LightClient {
     /// What it believes in.
     pub fn trust(&self) -> &Trust {
         &self.trust
+    }
+
+    /// Takes in a change of validators.
+    pub fn learn(&mut self, hand_over: &HandOver) -> Result<(), LightError> {
+        Ok(self.trust.learn(hand_over)?)
     }
 
     /// The newest header seen.
@@ -235,7 +245,11 @@ impl LightClient {
     pub fn save(&self) -> Result<(), LightError> {
         let Some(path) = &self.path else { return Ok(()) };
         let fault = |source| LightError::Io { doing: "write", path: path.clone(), source };
-        let memory = Memory { newest: self.newest.clone(), followed: self.followed.clone() };
+        let memory = Memory {
+            hand_overs: self.trust.hand_overs().to_vec(),
+            newest: self.newest.clone(),
+            followed: self.followed.clone(),
+        };
         let aside = path.with_extension(format!("{}.new", std::process::id()));
         fs::write(&aside, cbor::to_bytes(&memory)).map_err(fault)?;
         fs::rename(&aside, path).map_err(fault)
@@ -269,6 +283,7 @@ impl Followed {
 }
 
 struct Memory {
+    hand_overs: Vec<HandOver>,
     newest: Option<FinalityProof>,
     followed: Option<Followed>,
 }
@@ -288,17 +303,19 @@ impl Wire for Followed {
 
 impl Wire for Memory {
     fn encode(&self, out: &mut Writer) {
-        out.array(3);
+        out.array(4);
         out.uint(FILE_VERSION);
+        out.list(&self.hand_overs);
         out.option(self.newest.as_ref());
         out.option(self.followed.as_ref());
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        input.array_exact(3)?;
+        input.array_exact(4)?;
         if input.uint()? != FILE_VERSION {
             return Err(DecodeError::Value { field: "version of the memory of headers" });
         }
-        Ok(Self { newest: input.option()?, followed: input.option()? })
+        let hand_overs = input.list(HAND_OVERS_MAX)?;
+        Ok(Self { hand_overs, newest: input.option()?, followed: input.option()? })
     }
 }

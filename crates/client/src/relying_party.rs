@@ -1,6 +1,6 @@
 //! A relying party: asks nodes, believes proofs (X.1409 clause 8.3, A.2).
 
-use tabellion_ledger::cbor;
+use tabellion_ledger::cbor::{self, Writer};
 use tabellion_ledger::{
     CertificateId, Header, Height, KeyId, RecordProof, StateProof, TimeMs, TransactionId,
 };
@@ -12,7 +12,7 @@ use crate::node::NodeClient;
 use crate::offline::state_proof_from_base64;
 use crate::replay::{ChainCheck, ChainReport};
 use crate::rest::HEADERS_PAGE;
-use crate::trust::{ProvedBy, ProvedKey, ProvedStatus, ProvedTransaction};
+use crate::trust::{ProvedBy, ProvedKey, ProvedStatus, ProvedTransaction, Trust};
 
 /// Blocks fetched ahead while a chain is verified.
 const BLOCKS_AHEAD: usize = 8;
@@ -73,6 +73,7 @@ impl RelyingParty {
     async fn status_once(&mut self, id: &CertificateId, now: TimeMs) -> Result<StatusWithProof, ClientError> {
         let answer = self.nodes.certificate(id).await?;
         let proof = state_proof_from_base64(&answer.proof)?;
+        self.know(&proof.finality.header).await?;
         let status = self.light.trust().status(&proof, id)?;
         self.accept(&proof, now)?;
         Ok(StatusWithProof { status, proof, scheduled_ms: answer.scheduled_ms })
@@ -86,6 +87,7 @@ impl RelyingParty {
     ) -> Result<(ProvedKey, Vec<StatusWithProof>), ClientError> {
         let answer = self.nodes.key(key).await?;
         let proof = state_proof_from_base64(&answer.proof)?;
+        self.know(&proof.finality.header).await?;
         let proved = self.light.trust().key(&proof, key)?;
         self.accept(&proof, now)?;
         let mut statuses = Vec::new();
@@ -93,6 +95,21 @@ impl RelyingParty {
             statuses.push(self.status(id, now).await?);
         }
         Ok((proved, statuses))
+    }
+
+    /// Asks for the changes of validators that lead to those of a header, where these are not known yet. A
+    /// node that cannot tell them is found out by the check of the header.
+    async fn know(&mut self, header: &Header) -> Result<(), ClientError> {
+        while !self.light.trust().knows(header) {
+            let page = self.nodes.hand_overs(self.light.trust().roster().number()).await?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            for hand_over in &page {
+                self.light.learn(hand_over)?;
+            }
+        }
+        Ok(())
     }
 
     fn accept(&mut self, proof: &StateProof, now: TimeMs) -> Result<(), ClientError> {
@@ -107,6 +124,7 @@ impl RelyingParty {
         id: &TransactionId,
     ) -> Result<(ProvedTransaction, RecordProof), ClientError> {
         let proof = self.nodes.record_proof(id).await?;
+        self.know(&proof.header.finality.header).await?;
         let proved = self.light.trust().transaction(&proof, id)?;
         self.light.observe(&proof.header.finality)?;
         Ok((proved, proof))
@@ -133,6 +151,7 @@ impl RelyingParty {
         else {
             return Err(missing().into());
         };
+        self.know(&proof.header).await?;
         let mut by = self.light.trust().finality(proof)?;
         self.light.observe(proof)?;
         let mut above: &Header = &proof.header;
@@ -182,6 +201,9 @@ impl RelyingParty {
             let next = self.light.next_height().0 + u64::try_from(open.len()).unwrap_or_default();
             let page = self.nodes.headers(Height(next), HEADERS_PAGE).await?;
             let is_last = page.len() < HEADERS_PAGE;
+            if let Some(last) = page.last() {
+                self.know(last.header()).await?;
+            }
             open.extend(page);
             if let Some(proved) = self.light.follow(&open)? {
                 progress(proved.header.height);
@@ -205,6 +227,7 @@ impl RelyingParty {
         use futures::StreamExt;
 
         let end = self.end_with_signatures().await?;
+        self.know(&end.header).await?;
         let last = end.header.height;
         let mut check = ChainCheck::new(self.light.trust().clone(), execute)?;
         let fetch = |height| self.nodes.block(Height(height));
@@ -231,7 +254,14 @@ impl RelyingParty {
     }
 }
 
-/// The bytes of a proof file.
-pub fn proof_file(proof: &impl cbor::Wire) -> Vec<u8> {
-    cbor::to_bytes(proof)
+/// The bytes of a proof file: the proof, behind the changes of validators that lead from the genesis document
+/// to those that signed it, where there were some.
+pub fn proof_file(trust: &Trust, proof: &impl cbor::Wire) -> Vec<u8> {
+    let mut out = Writer::default();
+    if !trust.hand_overs().is_empty() {
+        out.array(2);
+        out.list(trust.hand_overs());
+    }
+    proof.encode(&mut out);
+    out.into_bytes()
 }

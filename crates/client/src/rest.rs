@@ -2,7 +2,9 @@
 
 use tabellion_ledger::cbor::{self, Reader, Wire};
 use tabellion_ledger::limits::BLOCK_BYTES_MAX;
-use tabellion_ledger::{Block, CertificateId, FinalityProof, Height, KeyId, RecordProof, TransactionId};
+use tabellion_ledger::{
+    Block, CertificateId, FinalityProof, HandOver, Height, KeyId, RecordProof, TransactionId,
+};
 use tabellion_machine::{
     BlockAnswer, CertificateList, ChainHeader, HealthAnswer, KeyAnswer, LedgerAnswer, StatusAnswer,
     TransactionAnswer,
@@ -13,6 +15,8 @@ use crate::offline::PROOF_BYTES_MAX;
 
 /// Headers in one answer.
 pub const HEADERS_PAGE: usize = 1000;
+/// Hand-overs in one answer.
+const HAND_OVERS_PAGE: usize = 1000;
 /// A block with its lane headers and the frames around its transactions.
 const BLOCK_WIRE_BYTES_MAX: usize = BLOCK_BYTES_MAX + 1024 * 1024;
 
@@ -116,6 +120,15 @@ impl NodeClient {
         let mut input = Reader::new(&bytes);
         let headers = input.list(HEADERS_PAGE).and_then(|headers| input.finish().map(|()| headers));
         headers.map_err(|error| self.unexpected(path, &error.to_string()))
+    }
+
+    /// Changes of validators after the roster with this number, oldest first, a page of them.
+    pub async fn hand_overs(&self, after: u64) -> Result<Vec<HandOver>, NodeError> {
+        let path = "/v1/hand-overs";
+        let bytes = self.bytes(path, &[("after", after.to_string())]).await?;
+        let mut input = Reader::new(&bytes);
+        let list = input.list(HAND_OVERS_PAGE).and_then(|list| input.finish().map(|()| list));
+        list.map_err(|error| self.unexpected(path, &error.to_string()))
     }
 
     async fn cbor<T: Wire>(&self, path: &str, bytes_max: usize) -> Result<T, NodeError> {

@@ -6,4 +6,5 @@ mod light;
 mod offline;
 mod publish;
 mod rest;
+mod rosters;
 mod world;

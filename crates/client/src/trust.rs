@@ -4,8 +4,8 @@ use tabellion_consortium::{Genesis, GenesisFault};
 use tabellion_ledger::cbor::{self, DecodeError};
 use tabellion_ledger::limits::RECORD_BYTES_MAX;
 use tabellion_ledger::{
-    CertificateId, FinalityFault, FinalityProof, Header, Height, KeyId, LedgerId, ProofFault, RecordProof,
-    Roster, StateKey, StateProof, TimeMs, Transaction, TransactionId, sha256,
+    CertificateId, FinalityFault, FinalityProof, HandOver, HandOverFault, Header, Height, KeyId, LedgerId,
+    ProofFault, RecordProof, Roster, StateKey, StateProof, TimeMs, Transaction, TransactionId, sha256,
 };
 use tabellion_pki::{
     CertificateRecord, KeyRecord, Scheduled, Standing, certificate_key, certificates_of_key_key,
@@ -13,12 +13,23 @@ use tabellion_pki::{
 };
 use thiserror::Error;
 
-/// A genesis document, from which everything else is checked.
+/// A genesis document, from which everything else is checked: first the hand-overs from its validators to
+/// those of today, then proofs.
 #[derive(Clone, Debug)]
 pub struct Trust {
     genesis: Genesis,
     ledger: LedgerId,
+    /// Rosters by number; the first is the genesis document's.
+    terms: Vec<Term>,
+    hand_overs: Vec<HandOver>,
+}
+
+/// A roster and how long it finalises.
+#[derive(Clone, Debug)]
+struct Term {
     roster: Roster,
+    /// Its last block; `None` for the newest roster that is known.
+    last: Option<Height>,
 }
 
 /// Why something that a node or a file says does not hold.
@@ -27,6 +38,33 @@ pub enum TrustError {
     /// No genesis document.
     #[error("the genesis document is refused: {0}")]
     Genesis(GenesisFault),
+    /// A header of validators that are not known yet.
+    #[error(
+        "the header at height {height} is signed by validators that no hand-over has named yet; \
+         known are those of roster {known}"
+    )]
+    UnknownRoster {
+        /// The header's height.
+        height: Height,
+        /// Number of the newest roster that is known.
+        known: u64,
+    },
+    /// A header of validators whose term was over.
+    #[error("the header at height {height} is signed by validators whose term ended with block {last}")]
+    TermOver {
+        /// The header's height.
+        height: Height,
+        /// Their last block.
+        last: Height,
+    },
+    /// A change of validators that does not hold.
+    #[error("the hand-over to roster {number} does not hold: {fault}")]
+    HandOver {
+        /// The roster's number.
+        number: u64,
+        /// What is wrong.
+        fault: HandOverFault,
+    },
     /// A proof that fails.
     #[error("the proof does not hold: {0}")]
     Proof(ProofFault),
@@ -103,7 +141,8 @@ impl Trust {
 
     /// Believes a genesis document.
     pub fn new(genesis: Genesis) -> Self {
-        Self { ledger: genesis.ledger_id(), roster: genesis.roster(), genesis }
+        let terms = vec![Term { roster: genesis.roster(), last: None }];
+        Self { ledger: genesis.ledger_id(), terms, hand_overs: Vec::new(), genesis }
     }
 
     /// The genesis document.
@@ -116,9 +155,59 @@ impl Trust {
         self.ledger
     }
 
-    /// The validators whose quorum finalises.
+    /// The newest validators that are known.
     pub fn roster(&self) -> &Roster {
-        &self.roster
+        &self.newest().roster
+    }
+
+    fn newest(&self) -> &Term {
+        self.terms.last().expect("invariant: genesis has a roster")
+    }
+
+    /// The hand-overs that were taken in, from the genesis roster on.
+    pub fn hand_overs(&self) -> &[HandOver] {
+        &self.hand_overs
+    }
+
+    /// Whether the validators under a header are known.
+    pub fn knows(&self, header: &Header) -> bool {
+        self.terms.iter().any(|term| term.roster.hash() == header.roster)
+    }
+
+    /// Takes in the next change of validators; one that is known already changes nothing.
+    ///
+    /// Source: X.1409 L9, IV.1 (node management).
+    pub fn learn(&mut self, hand_over: &HandOver) -> Result<(), TrustError> {
+        let number = hand_over.roster.number();
+        if self.hand_overs.iter().any(|known| known == hand_over) {
+            return Ok(());
+        }
+        let verdict = hand_over.verify(&self.ledger, self.roster());
+        let (roster, last) = verdict.map_err(|fault| TrustError::HandOver { number, fault })?;
+        let roster = roster.clone();
+        if let Some(term) = self.terms.last_mut() {
+            term.last = Some(last);
+        }
+        self.terms.push(Term { roster, last: None });
+        self.hand_overs.push(hand_over.clone());
+        Ok(())
+    }
+
+    /// The validators that finalise a header, if it lies within their term.
+    fn roster_of(&self, header: &Header) -> Result<&Roster, TrustError> {
+        let (height, named, expected) = (header.height, header.ledger, self.ledger);
+        if named != expected {
+            let fault = FinalityFault::ForeignLedger { named, expected };
+            return Err(TrustError::Proof(ProofFault::Finality(fault)));
+        }
+        let term = self.terms.iter().find(|term| term.roster.hash() == header.roster);
+        let Some(Term { roster, last }) = term else {
+            return Err(TrustError::UnknownRoster { height, known: self.roster().number() });
+        };
+        match last.filter(|last| height > *last) {
+            Some(last) => Err(TrustError::TermOver { height, last }),
+            None => Ok(roster),
+        }
     }
 
     /// Whether the header is that of the genesis block, which nobody needs to sign: it follows from the
@@ -130,26 +219,17 @@ impl Trust {
     /// The genesis block's header, by the genesis document.
     pub fn genesis_header(&self) -> Option<ProvedBy> {
         let header = tabellion_machine::genesis(&self.genesis).ok()?.block.header;
-        Some(ProvedBy { header, signers: 0, validators: self.roster.validators().len() })
+        Some(ProvedBy { header, signers: 0, validators: self.terms.first()?.roster.validators().len() })
     }
 
     /// Checks that a quorum finalised a header.
     pub fn finality(&self, proof: &FinalityProof) -> Result<ProvedBy, TrustError> {
-        if self.is_genesis(&proof.header) {
-            return Ok(self.by(proof));
+        let roster = self.roster_of(&proof.header)?;
+        if !self.is_genesis(&proof.header) {
+            let verdict = proof.verify(&self.ledger, roster);
+            verdict.map_err(|fault| TrustError::Proof(ProofFault::Finality(fault)))?;
         }
-        let verdict = proof.verify(&self.ledger, &self.roster);
-        verdict.map_err(|fault| TrustError::Proof(ProofFault::Finality(fault)))?;
-        Ok(self.by(proof))
-    }
-
-    fn by(&self, proof: &FinalityProof) -> ProvedBy {
-        ProvedBy {
-            header: proof.header.clone(),
-            // Signatures under the genesis block were not looked at.
-            signers: if proof.header.height == Height(0) { 0 } else { proof.signatures.len() },
-            validators: self.roster.validators().len(),
-        }
+        Ok(by(proof, roster))
     }
 
     /// Checks the proof of a certificate's record, or of its absence.
@@ -158,8 +238,8 @@ impl Trust {
         proof: &StateProof,
         certificate: &CertificateId,
     ) -> Result<ProvedStatus, TrustError> {
-        let record = self.record(proof, certificate_key(certificate))?;
-        Ok(ProvedStatus { certificate: *certificate, record, by: self.by(&proof.finality) })
+        let (record, by) = self.record(proof, certificate_key(certificate))?;
+        Ok(ProvedStatus { certificate: *certificate, record, by })
     }
 
     /// Checks the proof that a publication waits for its start, or that none does.
@@ -168,24 +248,30 @@ impl Trust {
         proof: &StateProof,
         certificate: &CertificateId,
     ) -> Result<Option<Scheduled>, TrustError> {
-        self.record(proof, scheduled_key(certificate))
+        self.record(proof, scheduled_key(certificate)).map(|(record, _)| record)
     }
 
     /// Checks the proof of the list of a key's certificates.
     pub fn key(&self, proof: &StateProof, key: &KeyId) -> Result<ProvedKey, TrustError> {
-        let record: Option<KeyRecord> = self.record(proof, certificates_of_key_key(key))?;
-        Ok(ProvedKey { key: *key, certificates: record.unwrap_or_default().0, by: self.by(&proof.finality) })
+        let (record, by) = self.record::<KeyRecord>(proof, certificates_of_key_key(key))?;
+        Ok(ProvedKey { key: *key, certificates: record.unwrap_or_default().0, by })
     }
 
-    fn record<T: cbor::Wire>(&self, proof: &StateProof, key: StateKey) -> Result<Option<T>, TrustError> {
-        self.state(proof, &key).map_err(TrustError::Proof)?;
+    /// Checks the proof of any record of the state, or of its absence, and decodes the record.
+    pub fn record<T: cbor::Wire>(
+        &self,
+        proof: &StateProof,
+        key: StateKey,
+    ) -> Result<(Option<T>, ProvedBy), TrustError> {
+        let roster = self.roster_of(&proof.finality.header)?;
+        self.state(proof, roster, &key).map_err(TrustError::Proof)?;
         let decode = |bytes: &Vec<u8>| cbor::from_bytes(bytes, RECORD_BYTES_MAX).map_err(TrustError::Record);
-        proof.record.as_ref().map(decode).transpose()
+        Ok((proof.record.as_ref().map(decode).transpose()?, by(&proof.finality, roster)))
     }
 
-    fn state(&self, proof: &StateProof, key: &StateKey) -> Result<(), ProofFault> {
+    fn state(&self, proof: &StateProof, roster: &Roster, key: &StateKey) -> Result<(), ProofFault> {
         if !self.is_genesis(&proof.finality.header) {
-            return proof.verify(&self.ledger, &self.roster, key).map(|_| ());
+            return proof.verify(&self.ledger, roster, key).map(|_| ());
         }
         if proof.key != *key {
             return Err(ProofFault::OtherKey);
@@ -201,8 +287,18 @@ impl Trust {
         proof: &RecordProof,
         id: &TransactionId,
     ) -> Result<ProvedTransaction, TrustError> {
-        let verdict = proof.verify(&self.ledger, &self.roster, id).map_err(TrustError::Proof);
+        let roster = self.roster_of(&proof.header.finality.header)?;
+        let verdict = proof.verify(&self.ledger, roster, id).map_err(TrustError::Proof);
         let (header, transaction) = verdict?;
-        Ok(ProvedTransaction { transaction, header: header.clone(), by: self.by(&proof.header.finality) })
+        Ok(ProvedTransaction { transaction, header: header.clone(), by: by(&proof.header.finality, roster) })
+    }
+}
+
+fn by(proof: &FinalityProof, roster: &Roster) -> ProvedBy {
+    ProvedBy {
+        header: proof.header.clone(),
+        // Signatures under the genesis block were not looked at.
+        signers: if proof.header.height == Height(0) { 0 } else { proof.signatures.len() },
+        validators: roster.validators().len(),
     }
 }

@@ -167,7 +167,7 @@ async fn proof(id: &str, out: &Path, context: &Context, output: Output) -> Done 
     let mut party = context.relying_party()?;
     let (proved, proof) = party.transaction(&id).await?;
     context.remember(&party);
-    write_file(out, &proof_file(&proof))?;
+    write_file(out, &proof_file(party.light().trust(), &proof))?;
     tell_transaction(&proved, output);
     output.say(format!(
         "The proof is in {}. Anybody checks it with: tabellion cert verify --offline {0} --genesis FILE",

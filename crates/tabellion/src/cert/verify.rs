@@ -71,7 +71,7 @@ pub async fn run(args: VerifyArgs, context: &Context, output: Output) -> Done {
     for subject in &subjects {
         let found = party.status(&subject.id, now()).await?;
         if let Some(path) = &args.proof_out {
-            write_file(path, &proof_file(&found.proof))?;
+            write_file(path, &proof_file(party.light().trust(), &found.proof))?;
         }
         let verdict = tell(&found.status, subject, found.scheduled_ms, Some(now()), output);
         worst = worst.and(verdict);
