@@ -330,12 +330,24 @@ impl Core {
 
     /// Checks a transaction and puts it into the pool; `true` where it is new there.
     fn take(&self, transaction: Transaction, now: TimeMs, own: bool) -> Result<bool, NotTaken> {
+        match self.examine(transaction, now, own)? {
+            Some(checked) => self.admit(checked, now, own),
+            None => Ok(false),
+        }
+    }
+
+    /// Checks a transaction; `None` where the pool has it already.
+    fn examine(
+        &self,
+        transaction: Transaction,
+        now: TimeMs,
+        own: bool,
+    ) -> Result<Option<Arc<Checked>>, NotTaken> {
         let Committed { header, state } = self.committed();
-        let id = transaction.id();
         {
             let pool = lock(&self.pool);
-            if pool.get(&id).is_some() {
-                return Ok(false);
+            if pool.get(&transaction.id()).is_some() {
+                return Ok(None);
             }
             pool.room_for(&transaction.submitter()).map_err(NotTaken::Full)?;
         }
@@ -344,11 +356,16 @@ impl Core {
         if own {
             would_apply(&checked, &header, now, self.rules(), &state).map_err(NotTaken::Refused)?;
         }
+        Ok(Some(checked))
+    }
+
+    /// Puts a checked transaction into the pool; `true` where it is new there.
+    fn admit(&self, checked: Arc<Checked>, now: TimeMs, own: bool) -> Result<bool, NotTaken> {
         if !lock(&self.pool).admit(checked.clone(), now, own).map_err(NotTaken::Full)? {
             return Ok(false);
         }
         if own {
-            self.store.pool_keep(id, checked.transaction().as_bytes());
+            self.store.pool_keep(checked.id(), checked.transaction().as_bytes());
             lock(&self.outbox).push(checked);
             self.bell.ring();
         }

@@ -100,17 +100,27 @@ impl Core {
         for (peer, message) in messages {
             match cbor::from_bytes::<PoolMessage>(&message, BLOCK_BYTES_MAX) {
                 Ok(PoolMessage(list)) => {
-                    list.into_par_iter().for_each(|bytes| self.take_heard(peer, &bytes, now))
+                    // Checked side by side, taken in the order in which they came (X.1409 L4).
+                    let examined: Vec<_> =
+                        list.par_iter().map(|bytes| self.examine_heard(bytes, now)).collect();
+                    examined.into_iter().for_each(|outcome| self.take_heard(peer, outcome, now));
                 }
                 Err(error) => tracing::warn!(%peer, %error, "a peer sent what is no list of transactions"),
             }
         }
     }
 
-    fn take_heard(&self, peer: NodeKey, bytes: &[u8], now: TimeMs) {
-        let outcome = submit(bytes, &self.ledger())
-            .map_err(NotTaken::Refused)
-            .and_then(|transaction| self.take(transaction, now, false));
+    fn examine_heard(&self, bytes: &[u8], now: TimeMs) -> Result<Option<Arc<Checked>>, NotTaken> {
+        let transaction = submit(bytes, &self.ledger()).map_err(NotTaken::Refused)?;
+        self.examine(transaction, now, false)
+    }
+
+    fn take_heard(&self, peer: NodeKey, examined: Result<Option<Arc<Checked>>, NotTaken>, now: TimeMs) {
+        let outcome = match examined {
+            Ok(Some(checked)) => self.admit(checked, now, false),
+            Ok(None) => Ok(false),
+            Err(reason) => Err(reason),
+        };
         match outcome {
             Ok(true) => {
                 self.counters.received.fetch_add(1, Ordering::Relaxed);
