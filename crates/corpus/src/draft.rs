@@ -46,6 +46,10 @@ impl KeyKind {
     }
 }
 
+/// What stands before the seed in a PKCS#8 private key of Ed25519 (RFC 8410).
+const ED25519_PKCS8: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+
 /// A key pair of a test.
 pub struct TestKey {
     kind: KeyKind,
@@ -68,6 +72,12 @@ impl TestKey {
             kind,
             pair: KeyPair::generate_for(algorithm).expect("aws-lc generates keys of all these kinds"),
         }
+    }
+
+    /// The Ed25519 key of a seed.
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        let pair = KeyPair::try_from([ED25519_PKCS8.as_slice(), seed].concat());
+        Self { kind: KeyKind::Ed25519, pair: pair.expect("any 32 bytes are an Ed25519 seed") }
     }
 
     /// Its kind.

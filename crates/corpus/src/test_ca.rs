@@ -37,14 +37,22 @@ impl TestCa {
 
     /// A root and `count` intermediates, all keys of one kind.
     pub fn with_intermediates(kind: KeyKind, count: usize) -> Self {
-        let key = TestKey::generate(kind);
+        Self::of_keys((0..=count).map(|_| TestKey::generate(kind)))
+    }
+
+    /// A root with the first of these keys, and an intermediate with each other one. With Ed25519 keys from
+    /// seeds, all that it issues follows from the seeds.
+    ///
+    /// Panics when there is no key.
+    pub fn of_keys(keys: impl IntoIterator<Item = TestKey>) -> Self {
+        let mut keys = keys.into_iter();
+        let key = keys.next().expect("a root has a key");
         let mut draft = ca_draft("CN=Test Root,O=Tabellion Test,C=CH", &key);
         draft.serial = serial_octets(1);
         draft.issuer = draft.subject.clone();
         let certificate = draft.sign(&key);
         let mut ca = Self { authorities: vec![Issued { certificate, draft, key }], next_serial: 2 };
-        for number in 1..=count {
-            let key = TestKey::generate(kind);
+        for (number, key) in (1..).zip(keys) {
             let draft =
                 ca.intermediate_draft(&format!("CN=Test Intermediate {number},O=Tabellion Test,C=CH"), &key);
             ca.add_intermediate(draft, key);
