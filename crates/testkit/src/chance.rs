@@ -25,6 +25,16 @@ impl Chance {
         usize::try_from(self.below(bound)).unwrap_or(0)
     }
 
+    /// Any byte.
+    pub fn byte(&mut self) -> u8 {
+        u8::try_from(self.below(256)).unwrap_or(0)
+    }
+
+    /// Another chance, which follows from this one and is asked apart from it.
+    pub fn fork(&mut self) -> Self {
+        Self(self.below(u64::MAX))
+    }
+
     /// True once in `times`.
     pub fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0

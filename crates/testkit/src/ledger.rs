@@ -2,22 +2,41 @@
 
 use tabellion_client::SigningKey;
 use tabellion_consortium::{Genesis, GenesisMember, GenesisValidator, Parameters, Role};
-use tabellion_corpus::{KeyKind, TestCa};
+use tabellion_corpus::{TestCa, TestKey};
 use tabellion_engine::node_key;
 use tabellion_ledger::{
-    Algorithm, CertificateId, Content, Lane, LedgerId, TimeMs, Transaction, Validator, attachments_root, cbor,
+    CertificateId, Content, Lane, LedgerId, TimeMs, Transaction, Validator, attachments_root, cbor, sha256,
 };
 use tabellion_pki::{Action, Entry, Facts, Status, Window};
 
 /// How long a published transaction may wait: longer than any partition of a plan. Unit: ms.
 const LIFETIME_MS: u64 = 1_800_000;
 
+/// Transactions of a block: few, so that plans see full blocks.
+pub const TRANSACTIONS_MAX: usize = 32;
+/// Bytes of a block.
+const BLOCK_BYTES_MAX: u64 = 128 * 1024;
+/// What stands before the seed in a PKCS#8 private key of Ed25519 (RFC 8410).
+const ED25519_PKCS8: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+
 /// The seed of a node's key.
 pub fn node_seed(index: usize) -> [u8; 32] {
     [u8::try_from(index + 1).expect("a plan has few nodes"); 32]
 }
 
-/// A ledger whose certificates are made on the spot.
+/// The seed of another key; `kind` tells members' from certificates'.
+fn seed(kind: &str, number: u64) -> [u8; 32] {
+    sha256(format!("{kind}/{number}").as_bytes())
+}
+
+fn signing_key(kind: &str, number: u64) -> SigningKey {
+    let pkcs8 = [ED25519_PKCS8.as_slice(), &seed(kind, number)].concat();
+    SigningKey::from_pkcs8(&pkcs8).expect("any 32 bytes are an Ed25519 seed")
+}
+
+/// A ledger whose certificates are made on the spot. All keys come from seeds: every run of a plan signs the
+/// same bytes.
 pub struct TestLedger {
     /// The genesis document.
     pub genesis: Genesis,
@@ -29,16 +48,14 @@ pub struct TestLedger {
 impl TestLedger {
     /// A ledger of as many validators, each of a member of its own.
     pub fn new(validators: usize, time: TimeMs) -> Self {
-        let ca = TestCa::new(KeyKind::P256);
-        let publisher = SigningKey::generate(Algorithm::Ed25519).expect("a key can be made");
+        let ca = TestCa::of_keys((0..2).map(|number| TestKey::from_seed(&seed("authority", number))));
+        let publisher = signing_key("publisher", 0);
         let member = |index: usize| format!("member-{index}").parse().expect("a member id");
         let mut members: Vec<_> = (0..validators)
             .map(|index| GenesisMember {
                 id: member(index),
                 name: format!("Member {index}"),
-                keys: vec![
-                    SigningKey::generate(Algorithm::Ed25519).expect("a key can be made").public().clone(),
-                ],
+                keys: vec![signing_key("member", u64::try_from(index).unwrap_or(0)).public().clone()],
                 roles: Vec::new(),
             })
             .collect();
@@ -49,12 +66,15 @@ impl TestLedger {
             let validator = Validator { key, member: member(index), name: format!("node-{index}") };
             GenesisValidator { validator, address: format!("127.0.0.1:{}", 9000 + index) }
         };
+        let mut parameters = Parameters::default();
+        parameters.block.block_transactions_max = u64::try_from(TRANSACTIONS_MAX).unwrap_or(u64::MAX);
+        parameters.block.block_bytes_max = BLOCK_BYTES_MAX;
         let genesis = Genesis {
             name: "plan".to_owned(),
             time,
             members,
             validators: (0..validators).map(validator).collect(),
-            parameters: Parameters::default(),
+            parameters,
             anchors: vec![ca.root().to_vec()],
         };
         let genesis = genesis.new().expect("the document is sound");
@@ -69,7 +89,9 @@ impl TestLedger {
     /// A transaction that publishes a fresh certificate.
     pub fn publish(&mut self, now: TimeMs) -> Transaction {
         self.published += 1;
-        let der = self.ca.issue(&format!("n{}.example", self.published));
+        let key = TestKey::from_seed(&seed("certificate", self.published));
+        let draft = self.ca.leaf_draft(&format!("n{}.example", self.published), &key.spki());
+        let der = self.ca.sign(&draft);
         let facts = Facts::of(&der).expect("a certificate of our own");
         let entry = Entry {
             certificate: facts.certificate,

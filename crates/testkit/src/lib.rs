@@ -1,21 +1,26 @@
 //! Seeded plans and properties over whole nodes: the product's core and store on a simulated network.
 //!
-//! A plan is a function of its seed: which nodes crash and restart, which links break and lose messages, what
-//! is published where. After each plan the properties hold or the run panics with the command that replays
-//! it.
+//! A plan is a function of its seed: which nodes crash and restart, which links break and lose messages, whose
+//! disks are slow, how one validator lies, what is published where. After each step the properties hold or
+//! the run panics with the command that replays it.
 //!
 //! ```text
-//! seed -> Chance -> steps: publish, crash, restart, partition, loss, heal -> properties
-//!                     over: engine (simulated network, deterministic clock) + Core + Store in a folder
+//! seed -> Chance -> steps: publish, crash, restart, partition, loss, heal -> properties of the honest nodes
+//!                    over: taps and disks + engine (simulated network, deterministic clock)
+//!                          + Shell (keeps evidence, spoils a liar's blocks) + Core + Store in a folder
 //! ```
+mod byzantine;
 mod chance;
 mod ledger;
 mod plan;
 mod properties;
+mod shell;
+mod spoiler;
 mod world;
 
+pub use byzantine::Strategy;
 pub use chance::Chance;
-pub use plan::{PlanSize, run_plan};
+pub use plan::{Outcome, PlanSize, run_plan};
 
 #[cfg(test)]
 mod tests;

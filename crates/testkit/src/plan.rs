@@ -2,6 +2,7 @@
 
 use tabellion_engine::sim::Simulation;
 
+use crate::byzantine::Strategy;
 use crate::chance::Chance;
 use crate::properties;
 use crate::world::Nodes;
@@ -9,7 +10,7 @@ use crate::world::Nodes;
 /// How large a plan is.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanSize {
-    /// Nodes at least.
+    /// Nodes at least; four are needed where one lies.
     pub nodes_min: u64,
     /// Nodes at most.
     pub nodes_max: u64,
@@ -17,25 +18,55 @@ pub struct PlanSize {
     pub steps: u64,
 }
 
-/// How long a healed network may take to record a transaction on all nodes. Unit: ms of simulated time.
+/// What came of a plan whose properties held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// How the one dishonest validator lied.
+    pub strategy: Strategy,
+    /// Nodes.
+    pub nodes: usize,
+    /// Nodes with a slow disk.
+    pub slow: usize,
+    /// Transactions that were acknowledged.
+    pub acknowledged: usize,
+    /// Blocks that honest validators voted down.
+    pub voted_down: u64,
+    /// Equivocations of which an honest validator holds evidence.
+    pub convicted: usize,
+    /// A hash over all that happened in the runtime: equal for equal runs.
+    pub audit: String,
+}
+
+/// How long a healed network may take to record a transaction on all honest nodes. Unit: ms of simulated
+/// time.
 const HEALING_MS: u64 = 120_000;
 
-/// Runs the plan of a seed and checks its properties; panics with the seed where one does not hold.
-///
-/// Returns how many transactions were acknowledged.
-pub fn run_plan(seed: u64, size: PlanSize) -> usize {
+/// Runs the plan of a seed and checks its properties; panics where one does not hold.
+pub fn run_plan(seed: u64, size: PlanSize) -> Outcome {
     Simulation::new(seed).run(|world| async move {
         let mut chance = Chance::new(seed);
         let count = size.nodes_min + chance.below(size.nodes_max - size.nodes_min + 1);
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        let mut nodes = Nodes::start(world, count).await;
+        let strategy = Strategy::of(seed);
+        // Half of the plans have slow disks, whatever the strategy: the number of strategies is odd.
+        let slow = if seed.is_multiple_of(2) { 1 + chance.place(count / 2) } else { 0 };
+        let mut nodes = Nodes::start(world, count, strategy, slow, &mut chance).await;
         for _ in 0..size.steps {
             step(&mut nodes, &mut chance).await;
-            properties::check(&nodes);
+            properties::check(&mut nodes).await;
         }
         heal(&mut nodes).await;
-        properties::check(&nodes);
-        nodes.acknowledged.len()
+        properties::check(&mut nodes).await;
+        (0..count).for_each(|index| nodes.count_votes(index));
+        Outcome {
+            strategy,
+            nodes: count,
+            slow,
+            acknowledged: nodes.acknowledged.len(),
+            voted_down: nodes.voted_down,
+            convicted: nodes.evidence.all().len(),
+            audit: nodes.world.audit(),
+        }
     })
 }
 
@@ -45,7 +76,7 @@ async fn step(nodes: &mut Nodes, chance: &mut Chance) {
         let index = chance.place(nodes.count());
         nodes.submit(index);
     }
-    match chance.below(8) {
+    match chance.below(10) {
         0 if nodes.running().len() > 1 => {
             let running = nodes.running();
             nodes.crash_node(running[chance.place(running.len())]).await;
@@ -56,19 +87,25 @@ async fn step(nodes: &mut Nodes, chance: &mut Chance) {
         }
         3 => nodes.partition(1 + chance.place(nodes.count() - 1)).await,
         4 => nodes.link_all(if chance.once_in(2) { 0.7 } else { 1.0 }).await,
+        // Whoever was caught lying comes back, and lies again.
+        5 | 6 => {
+            nodes.world.forgive().await;
+            nodes.byzantine.turn(chance);
+        }
         _ => {}
     }
     nodes.pass(100 + chance.below(900)).await;
 }
 
-/// Ends all faults; then progress must come, and all nodes must come level.
+/// Ends all faults but the liar's; then progress must come, and all honest nodes must come level.
 async fn heal(nodes: &mut Nodes) {
     for index in 0..nodes.count() {
         nodes.start_node(index).await;
     }
     nodes.link_all(1.0).await;
     let before = nodes.acknowledged.len();
-    nodes.submit(0);
+    let honest = nodes.honest();
+    nodes.submit(honest[0]);
     let mut waited = 0;
     while nodes.acknowledged.len() == before || !properties::is_level(nodes) {
         assert!(waited < HEALING_MS, "no progress {waited} ms after healing");

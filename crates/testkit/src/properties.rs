@@ -1,4 +1,4 @@
-//! What must hold after every plan.
+//! What must hold after every step of a plan, for the nodes that do not lie.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,20 @@ use tabellion_ledger::{HeaderHash, Height};
 
 use crate::world::Nodes;
 
-/// No two finalised blocks at one height; every state root is its header's; nothing acknowledged is lost.
-pub fn check(nodes: &Nodes) {
+/// No two finalised blocks at one height; every state root is its header's; nothing acknowledged is lost; no
+/// honest node ends, is accused or is shut out by another one.
+pub async fn check(nodes: &mut Nodes) {
+    check_chains(nodes);
+    check_accusations(nodes);
+    let ends = nodes.ends();
+    assert!(ends.is_empty(), "honest nodes ended by themselves: {ends:?}");
+    let honest: Vec<_> = nodes.honest().into_iter().map(|index| nodes.key(index)).collect();
+    let blocked = nodes.world.blocked().await;
+    let wronged = blocked.iter().find(|(by, whom)| honest.contains(by) && honest.contains(whom));
+    assert_eq!(wronged, None, "an honest node shuts another one out");
+}
+
+fn check_chains(nodes: &Nodes) {
     let mut chain: BTreeMap<Height, (usize, HeaderHash)> = BTreeMap::new();
     for index in nodes.running() {
         let Some(core) = nodes.core(index) else { continue };
@@ -33,7 +45,16 @@ pub fn check(nodes: &Nodes) {
     }
 }
 
-/// All nodes stand at one height.
+/// Evidence is only ever against the liar, and it holds.
+fn check_accusations(nodes: &Nodes) {
+    let liar = nodes.key(nodes.byzantine.index);
+    for evidence in nodes.evidence.all() {
+        assert!(nodes.byzantine.is_twins(), "nobody votes two ways here: {evidence:?}");
+        assert_eq!(evidence.verify(&nodes.ledger.id(), &liar.0), Ok(()), "{evidence:?}");
+    }
+}
+
+/// All honest nodes stand at one height.
 pub fn is_level(nodes: &Nodes) -> bool {
     let heights: Vec<_> = nodes
         .running()
@@ -41,5 +62,5 @@ pub fn is_level(nodes: &Nodes) -> bool {
         .filter_map(|index| nodes.core(index))
         .map(|core| core.newest().height)
         .collect();
-    heights.len() == nodes.count() && heights.windows(2).all(|pair| pair[0] == pair[1])
+    heights.len() == nodes.honest().len() && heights.windows(2).all(|pair| pair[0] == pair[1])
 }

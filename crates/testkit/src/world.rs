@@ -1,10 +1,10 @@
 //! Whole nodes on a simulated network.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tabellion_engine::sim::{Link, SimulatedNode, World};
+use tabellion_engine::sim::{Disk, Installation, Link, SimulatedNode, World};
 use tabellion_engine::{Committee, NodeConfig, NodeKey, Peer, PeerAddress, node_key};
 use tabellion_ledger::{Height, TransactionId};
 use tabellion_node::PoolLimits;
@@ -12,10 +12,15 @@ use tabellion_node::core::{Core, Rounds, Voice};
 use tabellion_node::store::{Store, StoreConfig};
 use tempfile::TempDir;
 
+use crate::byzantine::{Byzantine, Strategy};
+use crate::chance::Chance;
 use crate::ledger::{TestLedger, node_seed};
+use crate::shell::{Evidence, Shell};
 
 /// How often nodes do what is due. Unit: ms.
 const TICK_MS: u64 = 50;
+/// Transactions that a liar has for itself.
+const SUPPLY: usize = 4;
 
 /// A node that runs.
 struct Running {
@@ -24,16 +29,25 @@ struct Running {
     engine: SimulatedNode,
 }
 
-/// Nodes, running or crashed, with their folders.
+/// Nodes, running or crashed, with their folders. One of them at most lies.
 pub struct Nodes {
     /// The simulated world.
     pub world: World,
     /// The ledger.
     pub ledger: TestLedger,
-    folders: Vec<TempDir>,
-    running: Vec<Option<Running>>,
-    /// Transactions that a node has acknowledged: recorded and durable there.
+    /// The liar.
+    pub byzantine: Byzantine,
+    /// Equivocations that honest nodes were told of.
+    pub evidence: Evidence,
+    /// Transactions that an honest node has acknowledged: recorded and durable there.
     pub acknowledged: BTreeMap<TransactionId, Height>,
+    /// Blocks that honest nodes voted down.
+    pub voted_down: u64,
+    folders: Vec<TempDir>,
+    disks: Vec<Disk>,
+    running: Vec<Option<Running>>,
+    /// The liar's second node, if it is twins. Its folder is the last one.
+    twin: Option<Running>,
     submitted: Vec<(usize, TransactionId)>,
 }
 
@@ -41,14 +55,49 @@ fn key(index: usize) -> NodeKey {
     node_key(&node_seed(index))
 }
 
+/// A disk on which everything takes up to some time, and now and then much longer.
+fn slow_disk(chance: &mut Chance) -> Disk {
+    let most = [10, 50, 150][chance.place(3)];
+    let chance = Mutex::new(chance.fork());
+    Disk::slow(move || {
+        let mut chance = chance.lock().unwrap_or_else(PoisonError::into_inner);
+        let ms = if chance.once_in(200) { 2_000 } else { chance.below(most) };
+        Duration::from_millis(ms)
+    })
+}
+
 impl Nodes {
-    /// Starts as many nodes, linked each with each.
-    pub async fn start(world: World, count: usize) -> Self {
-        let ledger = TestLedger::new(count, world.now());
-        let folders = (0..count).map(|_| tempfile::tempdir().expect("a folder can be made")).collect();
-        let running = (0..count).map(|_| None).collect();
-        let mut nodes =
-            Self { world, ledger, folders, running, acknowledged: BTreeMap::new(), submitted: Vec::new() };
+    /// Starts as many nodes, linked each with each: one lies as `strategy` says, `slow` have slow disks.
+    pub async fn start(
+        world: World,
+        count: usize,
+        strategy: Strategy,
+        slow: usize,
+        chance: &mut Chance,
+    ) -> Self {
+        let mut ledger = TestLedger::new(count, world.now());
+        let liar = chance.place(count);
+        let peers = (0..count).filter(|index| *index != liar).map(key).collect();
+        let supply = (0..SUPPLY).map(|_| ledger.publish(world.now())).collect();
+        let byzantine = Byzantine::new(liar, strategy, peers, supply, chance);
+        let mut disks = vec![Disk::default(); count];
+        for _ in 0..slow {
+            disks[chance.place(count)] = slow_disk(chance);
+        }
+        let folders = (0..=count).map(|_| tempfile::tempdir().expect("a folder can be made")).collect();
+        let mut nodes = Self {
+            world,
+            ledger,
+            byzantine,
+            evidence: Evidence::default(),
+            acknowledged: BTreeMap::new(),
+            voted_down: 0,
+            folders,
+            disks,
+            running: (0..count).map(|_| None).collect(),
+            twin: None,
+            submitted: Vec::new(),
+        };
         for index in 0..count {
             nodes.start_node(index).await;
         }
@@ -66,9 +115,24 @@ impl Nodes {
         (0..self.count()).filter(|index| self.running[*index].is_some()).collect()
     }
 
-    /// The core of a running node.
+    /// Nodes that do not lie.
+    pub fn honest(&self) -> Vec<usize> {
+        (0..self.count()).filter(|index| self.is_honest(*index)).collect()
+    }
+
+    /// Whether a node does not lie.
+    pub fn is_honest(&self, index: usize) -> bool {
+        self.byzantine.strategy == Strategy::Honest || self.byzantine.index != index
+    }
+
+    /// The core of an honest node, if it runs.
     pub fn core(&self, index: usize) -> Option<&Arc<Core>> {
-        self.running[index].as_ref().map(|running| &running.core)
+        self.running[index].as_ref().filter(|_| self.is_honest(index)).map(|running| &running.core)
+    }
+
+    /// The key of a node.
+    pub fn key(&self, index: usize) -> NodeKey {
+        key(index)
     }
 
     /// Links all nodes; `delivered` is the share of messages that arrive.
@@ -96,6 +160,28 @@ impl Nodes {
         if self.running[index].is_some() {
             return;
         }
+        let (core, mut node) = self.install(index, index);
+        if self.is_honest(index) {
+            let engine = self.world.install(node).await;
+            self.running[index] = Some(Running { core, rounds: Rounds::default(), engine });
+            return;
+        }
+        if let Some(tap) = self.byzantine.tap(0) {
+            node = node.tapped(tap);
+        }
+        let Some(tap) = self.byzantine.tap(1) else {
+            let engine = self.world.install(node).await;
+            self.running[index] = Some(Running { core, rounds: Rounds::default(), engine });
+            return;
+        };
+        let (second_core, second) = self.install(index, self.count());
+        let [engine, second] = self.world.install_twins([node, second.tapped(tap)]).await;
+        self.running[index] = Some(Running { core, rounds: Rounds::default(), engine });
+        self.twin = Some(Running { core: second_core, rounds: Rounds::default(), engine: second });
+    }
+
+    /// The core over a folder, and the node around it.
+    fn install(&self, index: usize, folder: usize) -> (Arc<Core>, Installation) {
         let id = self.ledger.id();
         let config = StoreConfig {
             page_cache_bytes: 1 << 20,
@@ -103,7 +189,7 @@ impl Nodes {
             chain_cache_bytes: 1 << 20,
             ..StoreConfig::default()
         };
-        let store = Store::open(self.folders[index].path(), id, config).expect("the store opens again");
+        let store = Store::open(self.folders[folder].path(), id, config).expect("the store opens again");
         let store = Arc::new(store);
         let peer = |index| Peer { key: key(index), address: PeerAddress::Unknown };
         let committee =
@@ -113,28 +199,54 @@ impl Nodes {
             .expect("the core opens again");
         let core = Arc::new(core);
         let mut node = NodeConfig::new(node_seed(index), id);
-        node.journal_prefix = format!("node-{index}-");
-        let application = core.clone();
-        let engine = self.world.start(
-            node,
-            move |controls| {
-                application.give_voice(Voice { waker: controls.waker, gossip: controls.gossip });
-                application
-            },
-            store,
-        );
-        let engine = engine.await;
-        self.running[index] = Some(Running { core, rounds: Rounds::default(), engine });
+        node.journal_prefix = format!("node-{folder}-");
+        let shell = match self.is_honest(index) {
+            true => Shell::honest(core.clone(), self.evidence.clone()),
+            false => Shell::dishonest(core.clone(), self.byzantine.spoiler.clone()),
+        };
+        let speaker = core.clone();
+        let connect = move |controls: tabellion_engine::Controls| {
+            speaker.give_voice(Voice { waker: controls.waker, gossip: controls.gossip });
+            Arc::new(shell)
+        };
+        (core, Installation::new(node, connect, store).on(self.disks[index].clone()))
     }
 
     /// Kills a node in the middle of what it does.
     pub async fn crash_node(&mut self, index: usize) {
+        self.count_votes(index);
         if let Some(Running { engine, .. }) = self.running[index].take() {
+            engine.crash().await;
+        }
+        if !self.is_honest(index)
+            && let Some(Running { engine, .. }) = self.twin.take()
+        {
             engine.crash().await;
         }
     }
 
-    /// Gives a fresh transaction to a node, if it runs.
+    /// Adds what a node voted down since its start.
+    pub fn count_votes(&mut self, index: usize) {
+        if self.is_honest(index)
+            && let Some(running) = &self.running[index]
+        {
+            self.voted_down += running.engine.controls.status.view().voted_down;
+        }
+    }
+
+    /// Ends that no honest node may come to: by an error, or for no reason.
+    pub fn ends(&mut self) -> Vec<(usize, String)> {
+        let honest = self.honest();
+        let nodes = self.running.iter_mut().enumerate().filter(|(index, _)| honest.contains(index));
+        nodes
+            .filter_map(|(index, node)| {
+                let end = node.as_mut()?.engine.has_ended()?;
+                Some((index, format!("{end:?}")))
+            })
+            .collect()
+    }
+
+    /// Gives a fresh transaction to a node, if it is honest and runs.
     pub fn submit(&mut self, index: usize) {
         let now = self.world.now();
         let transaction = self.ledger.publish(now);
@@ -151,7 +263,7 @@ impl Nodes {
         while self.world.now() < until {
             self.world.sleep(TICK_MS).await;
             let now = self.world.now();
-            for running in self.running.iter_mut().flatten() {
+            for running in self.running.iter_mut().chain([&mut self.twin]).flatten() {
                 running.core.tick(&mut running.rounds, now).expect("the store works");
             }
             self.take_acknowledgements();
@@ -161,7 +273,7 @@ impl Nodes {
     /// What the node that took a transaction says is recorded is owed from then on.
     fn take_acknowledgements(&mut self) {
         let recorded = |(index, id): &(usize, TransactionId)| {
-            let core = self.running[*index].as_ref().map(|running| &running.core)?;
+            let core = self.core(*index)?;
             let found = core.store().transaction(id).expect("the store reads")?;
             (found.place.height <= core.newest().height).then_some((*id, found.place.height))
         };

@@ -10,6 +10,7 @@ use commonware_runtime::deterministic::{Config as RuntimeConfig, Context, Runner
 use commonware_runtime::{Clock, Handle, Runner as _, Spawner, Supervisor};
 use commonware_utils::channel::oneshot;
 use commonware_utils::{NZUsize, Probability};
+use futures::FutureExt;
 use tabellion_ledger::{LedgerId, TimeMs};
 
 use crate::application::Application;
@@ -285,6 +286,12 @@ impl SimulatedNode {
     pub async fn stop(self) -> Result<(), EngineError> {
         let _ = self.stop.send(());
         ended(self.task).await
+    }
+
+    /// How the node ended, if it did so by itself.
+    pub fn has_ended(&mut self) -> Option<Result<(), EngineError>> {
+        let ended = (&mut self.task).now_or_never()?;
+        Some(ended.unwrap_or_else(|err| Err(EngineError::Panicked(err.to_string()))))
     }
 
     /// Waits until the node ends by itself.
