@@ -6,20 +6,25 @@ use std::fmt;
 use tabellion_ledger::cbor::{self, DecodeError, Reader, Wire, Writer};
 use tabellion_ledger::limits::{ATTACHMENT_BYTES_MAX, NAME_BYTES_MAX, VALIDATORS_MAX};
 use tabellion_ledger::{
-    CertificateId, FORMAT_VERSION, KeyId, LedgerId, MemberId, PublicKey, Roster, RosterFault, TimeMs,
-    Validator, Writes,
+    CertificateId, FORMAT_VERSION, Height, KeyId, LedgerId, MemberId, PublicKey, Roster, RosterFault,
+    StateKey, TimeMs, Validator, Writes,
 };
 
-use crate::key::{anchor_key, key_key, member_key, parameters_key, roster_key};
-use crate::member::{KeyRecord, Member, Role};
-use crate::parameters::{ANCHORS_MAX, Parameters};
+use crate::committee::{Committee, CommitteeNode};
+use crate::key::{
+    anchor_key, committee_key, key_key, member_key, members_key, node_key, nodes_key, parameters_key,
+    roster_key,
+};
+use crate::limits::{ADDRESS_BYTES_MAX, FOUNDER_KEYS_MAX, MEMBERS_MAX};
+use crate::member::{Member, MemberStatus, Members, Moment, Role};
+use crate::node::{Node, NodeId, NodeRole, Nodes};
+use crate::parameters::{ANCHORS_MAX, ParameterFault, Parameters};
+use crate::quota::MemberQuota;
+use crate::roster::too_large;
+use crate::signing::{KeyRecord, NodeKey, Owner, is_usable};
 
 /// Bytes of a genesis document: 1,024 anchors of ordinary size, 256 members and the parameters.
 pub const GENESIS_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Keys of one member: two during rotation, some for its systems.
-pub(crate) const KEYS_PER_MEMBER_MAX: usize = 16;
-const MEMBERS_MAX: usize = 256;
-const ADDRESS_BYTES_MAX: usize = 256;
 
 /// A founding member.
 ///
@@ -50,7 +55,7 @@ impl Wire for GenesisMember {
         Ok(Self {
             id: MemberId::decode(input)?,
             name: input.text(NAME_BYTES_MAX)?.to_owned(),
-            keys: input.list(KEYS_PER_MEMBER_MAX)?,
+            keys: input.list(FOUNDER_KEYS_MAX)?,
             roles: input.list(Role::ALL.len())?,
         })
     }
@@ -117,11 +122,27 @@ pub enum GenesisFault {
         /// The member.
         member: MemberId,
     },
-    /// A key that two members sign with.
+    /// A key that stands twice: two members', or a member's and a node's.
     SharedKey {
         /// The key.
         key: KeyId,
     },
+    /// Bytes that are no key that can serve.
+    UnusableKey {
+        /// The key.
+        key: KeyId,
+    },
+    /// A member that runs a third or more of four or more validators, and could stop the ledger alone.
+    OrganisationThird {
+        /// The member.
+        member: MemberId,
+        /// Its validators.
+        count: usize,
+        /// All validators.
+        validators: usize,
+    },
+    /// A parameter out of bounds.
+    Parameter(ParameterFault),
     /// A validator of an organisation that is no member.
     UnknownMember {
         /// The organisation.
@@ -138,7 +159,14 @@ impl fmt::Display for GenesisFault {
             Self::Roster(fault) => write!(f, "the validators make no roster: {fault}"),
             Self::Order { list } => write!(f, "the {list} stand twice or out of order"),
             Self::NoKeys { member } => write!(f, "member {member} has no key"),
-            Self::SharedKey { key } => write!(f, "two members sign with key {key}"),
+            Self::SharedKey { key } => write!(f, "key {key} stands twice"),
+            Self::UnusableKey { key } => {
+                write!(f, "key {key} is no usable key: not the only encoding of a point, or of small order")
+            }
+            Self::OrganisationThird { member, count, validators } => {
+                write!(f, "member {member} has {count} of {validators} validators, a third or more")
+            }
+            Self::Parameter(fault) => fault.fmt(f),
             Self::UnknownMember { member } => {
                 write!(f, "a validator belongs to {member}, which is no member")
             }
@@ -154,6 +182,7 @@ impl Genesis {
     pub fn new(mut self) -> Result<Self, GenesisFault> {
         self.members.sort_by(|a, b| a.id.cmp(&b.id));
         self.validators.sort_by_key(|validator| validator.validator.key);
+        self.parameters.retention.sort_by_key(|rule| rule.lane);
         self.anchors.sort_by_key(|der| CertificateId::of(der));
         self.anchors.dedup();
         self.parameters.certificate.anchors = self.anchors.iter().map(|der| CertificateId::of(der)).collect();
@@ -194,44 +223,124 @@ impl Genesis {
         if ids != self.parameters.certificate.anchors || !ids.is_sorted_by(|a, b| a < b) {
             return Err(GenesisFault::Anchors);
         }
-        self.check_members()
+        self.parameters.check().map_err(GenesisFault::Parameter)?;
+        self.check_keys()?;
+        self.check_shares()
     }
 
-    fn check_members(&self) -> Result<(), GenesisFault> {
+    /// Every key can serve and has one owner.
+    fn check_keys(&self) -> Result<(), GenesisFault> {
         let mut keys = BTreeSet::new();
+        let mut check = |key: &PublicKey| match (is_usable(key), keys.insert(key.id())) {
+            (false, _) => Err(GenesisFault::UnusableKey { key: key.id() }),
+            (true, false) => Err(GenesisFault::SharedKey { key: key.id() }),
+            (true, true) => Ok(()),
+        };
         for member in &self.members {
             if member.keys.is_empty() {
                 return Err(GenesisFault::NoKeys { member: member.id.clone() });
             }
-            if let Some(key) = member.keys.iter().map(PublicKey::id).find(|key| !keys.insert(*key)) {
-                return Err(GenesisFault::SharedKey { key });
-            }
+            member.keys.iter().try_for_each(&mut check)?;
         }
+        self.validators.iter().try_for_each(|entry| check(&NodeKey(entry.validator.key).public()))
+    }
+
+    /// Every validator belongs to a member, and no member has a third of them or more.
+    fn check_shares(&self) -> Result<(), GenesisFault> {
         let members: BTreeSet<&MemberId> = self.members.iter().map(|member| &member.id).collect();
-        match self.validators.iter().find(|entry| !members.contains(&entry.validator.member)) {
-            Some(entry) => Err(GenesisFault::UnknownMember { member: entry.validator.member.clone() }),
+        let owners = || self.validators.iter().map(|entry| &entry.validator.member);
+        if let Some(member) = owners().find(|owner| !members.contains(owner)) {
+            return Err(GenesisFault::UnknownMember { member: member.clone() });
+        }
+        let validators = self.validators.len();
+        let count = |member: &MemberId| owners().filter(|owner| *owner == member).count();
+        match members.into_iter().find(|member| too_large(count(member), validators)) {
+            Some(member) => Err(GenesisFault::OrganisationThird {
+                member: member.clone(),
+                count: count(member),
+                validators,
+            }),
             None => Ok(()),
         }
     }
 
     /// The records with which the state begins.
     pub fn writes(&self) -> Writes {
-        let mut writes = Writes::new();
-        for GenesisMember { id, name, keys, roles } in &self.members {
-            for key in keys {
-                let record = KeyRecord { member: id.clone(), key: key.clone() };
-                writes.insert(key_key(&key.id()), Some(cbor::to_bytes(&record)));
-            }
-            let keys = keys.iter().map(PublicKey::id).collect();
-            let record = Member { id: id.clone(), name: name.clone(), keys, roles: roles.clone() };
-            writes.insert(member_key(id), Some(cbor::to_bytes(&record)));
-        }
+        let mut records =
+            Records { writes: Writes::new(), since: Moment { height: Height(0), time: self.time } };
+        let status = |member: &GenesisMember| (member.id.clone(), MemberStatus::Active);
+        records.put(members_key(), &Members(self.members.iter().map(status).collect()));
+        self.members.iter().for_each(|member| records.member(member));
+        let nodes: Vec<Node> = self.validators.iter().map(|entry| records.node(entry)).collect();
+        let mut index = Nodes::default();
+        nodes.iter().for_each(|node| index.insert(node.id, node.member.clone()));
+        records.put(nodes_key(), &index);
+        let mut nodes: Vec<CommitteeNode> = nodes.into_iter().map(CommitteeNode::from).collect();
+        nodes.sort_by_key(|node| node.id);
+        records.put(committee_key(), &Committee { since: Height(0), roster: 0, nodes });
+        records.put(roster_key(), &self.roster());
+        records.put(parameters_key(), &self.parameters);
         for der in &self.anchors {
-            writes.insert(anchor_key(&CertificateId::of(der)), Some(der.clone()));
+            records.writes.insert(anchor_key(&CertificateId::of(der)), Some(der.clone()));
         }
-        writes.insert(roster_key(), Some(cbor::to_bytes(&self.roster())));
-        writes.insert(parameters_key(), Some(cbor::to_bytes(&self.parameters)));
-        writes
+        records.writes
+    }
+}
+
+/// The first records.
+struct Records {
+    writes: Writes,
+    since: Moment,
+}
+
+impl Records {
+    fn put<T: Wire>(&mut self, key: StateKey, record: &T) {
+        self.writes.insert(key, Some(cbor::to_bytes(record)));
+    }
+
+    fn key(&mut self, key: &PublicKey, member: &MemberId, owner: Owner) {
+        let (member, key, since) = (member.clone(), key.clone(), self.since);
+        let id = key.id();
+        self.put(key_key(&id), &KeyRecord { member, owner, key, since, retired: None });
+    }
+
+    fn member(&mut self, member: &GenesisMember) {
+        let GenesisMember { id, name, keys, roles } = member;
+        keys.iter().for_each(|key| self.key(key, id, Owner::Member));
+        let roles: BTreeSet<Role> = roles.iter().copied().collect();
+        let record = Member {
+            id: id.clone(),
+            name: name.clone(),
+            contact: String::new(),
+            status: MemberStatus::Active,
+            since: self.since,
+            keys: keys.iter().map(PublicKey::id).collect(),
+            roles: roles.into_iter().collect(),
+            quota: MemberQuota::Default,
+        };
+        self.put(member_key(id), &record);
+    }
+
+    fn node(&mut self, entry: &GenesisValidator) -> Node {
+        let Validator { key, member, name } = &entry.validator;
+        let key = NodeKey(*key);
+        let id = NodeId(key.id());
+        self.key(&key.public(), member, Owner::Node(id));
+        let record = Node {
+            id,
+            member: member.clone(),
+            name: name.clone(),
+            role: NodeRole::Validator,
+            key,
+            next_key: None,
+            address: entry.address.clone(),
+            joined: self.since,
+            reports: 0,
+            reported: None,
+            removed: None,
+        };
+        self.put(node_key(&id), &record);
+        record
     }
 }
 

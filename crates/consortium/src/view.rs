@@ -1,25 +1,42 @@
 //! What others may ask the consortium.
 
-use tabellion_ledger::{CertificateId, KeyId, MemberId, PublicKey, Roster, View, read};
+use tabellion_ledger::{CertificateId, Height, KeyId, MemberId, PublicKey, Roster, TimeMs, View, read};
 
-use crate::key::{anchor_key, key_key, member_key, parameters_key, roster_key};
-use crate::member::{KeyRecord, Member, Role};
-use crate::parameters::Parameters;
+use crate::account::{Account, AccountName, Accounts};
+use crate::committee::{Boundary, Committee, Pending};
+use crate::key::{
+    account_key, accounts_key, agenda_key, anchor_key, boundary_key, committee_key, equivocation_key,
+    invitation_key, invitations_key, key_key, member_key, members_key, node_key, nodes_key, parameters_key,
+    pending_key, proposal_key, roster_key, stop_key, usage_key,
+};
+use crate::member::{Member, Members, Role};
+use crate::node::{Invitation, Invitations, Node, NodeId, Nodes};
+use crate::parameters::{Parameters, TransactionRules};
+use crate::permission::Permission;
+use crate::proposal::{Agenda, Proposal, ProposalNumber};
+use crate::quota::{MemberQuota, Usage};
 use crate::refusal::Refusal;
+use crate::signing::{KeyRecord, NodeKey, Owner};
+use crate::state::{EquivocationRecord, Stop};
 
-/// The member behind a key.
+/// Whoever signs with a key, and what it may do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submitter {
-    /// The member.
+    /// The member that answers for it.
     pub member: MemberId,
     /// The key.
     pub key: PublicKey,
-    /// What the member may do.
+    /// What of the member the key signs for.
+    pub owner: Owner,
+    /// The roles in force: the member's; an account's as far as its member has them; none for nodes and
+    /// invitations.
     pub roles: Vec<Role>,
+    /// The member's quota.
+    pub quota: MemberQuota,
 }
 
 impl Submitter {
-    /// Refuses where the member has none of `needed`.
+    /// Refuses where none of `needed` is in force.
     ///
     /// Source: X.1409 L9 (permission control).
     pub fn require_any(&self, needed: &[Role]) -> Result<(), Refusal> {
@@ -28,16 +45,73 @@ impl Submitter {
             false => Err(Refusal::MissingRole { member: self.member.clone(), needed: needed.to_vec() }),
         }
     }
+
+    /// Refuses whoever does not have a permission: the wrong kind of key, or none of the roles.
+    pub fn require(&self, permission: &Permission) -> Result<(), Refusal> {
+        self.require_kind(permission)?;
+        match permission.roles() {
+            [] => Ok(()),
+            needed => self.require_any(needed),
+        }
+    }
+
+    /// Refuses a kind of key that never has a permission. It is for good: unlike roles, what a key signs for
+    /// does not change.
+    pub(crate) fn require_kind(&self, permission: &Permission) -> Result<(), Refusal> {
+        match permission.suits(&self.owner) {
+            true => Ok(()),
+            false => Err(Refusal::WrongKindOfKey {
+                key: self.key.id(),
+                owner: self.owner.kind(),
+                needed: permission.keys(),
+            }),
+        }
+    }
+
+    /// Refuses a signature algorithm that the ledger does not accept. Keys of nodes and invitations are
+    /// Ed25519 by the format, whatever the members vote.
+    pub fn require_algorithm(&self, rules: &TransactionRules) -> Result<(), Refusal> {
+        let algorithm = self.key.algorithm();
+        match self.owner {
+            Owner::Node(_) | Owner::Invitation => Ok(()),
+            _ if rules.algorithms.contains(&algorithm) => Ok(()),
+            _ => Err(Refusal::AlgorithmNotAccepted { algorithm }),
+        }
+    }
 }
 
-/// The member that signs with `key`, and what it may do.
+/// Whoever signs with `key`, and what it may do.
 ///
-/// Refuses: [`Refusal::UnknownSubmitter`].
+/// Refuses, in this order: [`Refusal::UnknownSubmitter`], [`Refusal::KeyRetired`],
+/// [`Refusal::MemberNotActive`], [`Refusal::AccountClosed`].
 pub fn submitter(view: &dyn View, key: &KeyId) -> Result<Submitter, Refusal> {
-    let unknown = Refusal::UnknownSubmitter { key: *key };
-    let KeyRecord { member, key } = read(view, &key_key(key)).ok_or(unknown.clone())?;
-    let Member { roles, .. } = read(view, &member_key(&member)).ok_or(unknown)?;
-    Ok(Submitter { member, key, roles })
+    let unknown = || Refusal::UnknownSubmitter { key: *key };
+    let record: KeyRecord = read(view, &key_key(key)).ok_or_else(unknown)?;
+    let KeyRecord { member: id, owner, key: public, retired, .. } = record;
+    if let Some(retired) = retired {
+        return Err(Refusal::KeyRetired { key: *key, member: id, height: retired.height });
+    }
+    let member = member(view, &id).ok_or_else(unknown)?;
+    if !member.is_active() {
+        return Err(Refusal::MemberNotActive {
+            member: id,
+            status: member.status,
+            height: member.since.height,
+        });
+    }
+    let roles = match &owner {
+        Owner::Member => member.roles,
+        Owner::Account(name) => {
+            let account = account(view, &id, name).ok_or_else(unknown)?;
+            if let Some(closed) = account.closed {
+                let (account, height) = (name.clone(), closed.height);
+                return Err(Refusal::AccountClosed { member: id, account, height });
+            }
+            account.roles.into_iter().filter(|role| member.roles.contains(role)).collect()
+        }
+        Owner::Invitation | Owner::Node(_) => Vec::new(),
+    };
+    Ok(Submitter { member: id, key: public, owner, roles, quota: member.quota })
 }
 
 /// The ledger's parameters.
@@ -50,7 +124,136 @@ pub fn roster(view: &dyn View) -> Roster {
     read(view, &roster_key()).expect("invariant: genesis wrote the roster")
 }
 
+/// The address book of the next block's epoch: the roster's validators and the nodes that follow.
+pub fn committee(view: &dyn View) -> Committee {
+    read(view, &committee_key()).expect("invariant: genesis wrote the committee")
+}
+
+/// What waits for the end of the epoch.
+pub fn pending(view: &dyn View) -> Pending {
+    read(view, &pending_key()).unwrap_or_default()
+}
+
+/// The last block of the epoch before; none in the first epoch.
+pub fn boundary(view: &dyn View) -> Option<Boundary> {
+    read(view, &boundary_key())
+}
+
 /// The certificate of a trusted CA.
 pub fn anchor(view: &dyn View, id: &CertificateId) -> Option<Vec<u8>> {
     view.get(&anchor_key(id))
+}
+
+/// All members there ever were, with their status.
+pub fn members(view: &dyn View) -> Members {
+    read(view, &members_key()).expect("invariant: genesis wrote the members")
+}
+
+/// A member.
+pub fn member(view: &dyn View, id: &MemberId) -> Option<Member> {
+    read(view, &member_key(id))
+}
+
+/// A key, also a retired one.
+pub fn key_record(view: &dyn View, id: &KeyId) -> Option<KeyRecord> {
+    read(view, &key_key(id))
+}
+
+/// The open accounts of a member.
+pub fn accounts(view: &dyn View, member: &MemberId) -> Vec<AccountName> {
+    read::<Accounts>(view, &accounts_key(member)).unwrap_or_default().0
+}
+
+/// An account, also a closed one.
+pub fn account(view: &dyn View, member: &MemberId, name: &AccountName) -> Option<Account> {
+    read(view, &account_key(member, name))
+}
+
+/// All nodes that are not removed, with their members.
+pub fn nodes(view: &dyn View) -> Nodes {
+    read(view, &nodes_key()).unwrap_or_default()
+}
+
+/// A node, also a removed one.
+pub fn node(view: &dyn View, id: &NodeId) -> Option<Node> {
+    read(view, &node_key(id))
+}
+
+/// The node that has, had or will have a key.
+pub fn node_of_key(view: &dyn View, key: &NodeKey) -> Option<Node> {
+    match key_record(view, &key.id())?.owner {
+        Owner::Node(id) => node(view, &id),
+        _ => None,
+    }
+}
+
+/// The open invitations of a member, with their ends; those that expired stand among them until the next is
+/// made.
+pub fn invitations(view: &dyn View, member: &MemberId) -> Vec<(KeyId, TimeMs)> {
+    read::<Invitations>(view, &invitations_key(member)).unwrap_or_default().0
+}
+
+/// An invitation, also one that was used.
+pub fn invitation(view: &dyn View, key: &KeyId) -> Option<Invitation> {
+    read(view, &invitation_key(key))
+}
+
+/// Undecided proposals and accepted ones that wait for their height.
+pub fn agenda(view: &dyn View) -> Agenda {
+    read(view, &agenda_key()).unwrap_or_default()
+}
+
+/// A proposal, also a decided one.
+pub fn proposal(view: &dyn View, number: ProposalNumber) -> Option<Proposal> {
+    read(view, &proposal_key(number))
+}
+
+/// The members' stop, while it holds.
+pub fn stop(view: &dyn View) -> Option<Stop> {
+    read(view, &stop_key())
+}
+
+/// Refuses while the members have stopped the ledger; every lane but the consortium's asks.
+///
+/// Refuses: [`Refusal::Stopped`].
+pub fn require_running(view: &dyn View) -> Result<(), Refusal> {
+    match stop(view) {
+        None => Ok(()),
+        Some(stop) => Err(Refusal::Stopped { height: stop.since.height }),
+    }
+}
+
+/// What a member submitted in its latest window; none where it never had a quota.
+pub fn usage(view: &dyn View, member: &MemberId) -> Option<Usage> {
+    read(view, &usage_key(member))
+}
+
+/// The fact that a node voted two ways in a view.
+pub fn equivocation(
+    view: &dyn View,
+    node: &NodeId,
+    epoch: u64,
+    view_number: u64,
+) -> Option<EquivocationRecord> {
+    read(view, &equivocation_key(node, epoch, view_number))
+}
+
+/// When the next block is due for the consortium's sake though no transaction waits: at once
+/// ([`TimeMs::default`]) while a change waits for the end of the epoch, else when the first open proposal
+/// expires.
+pub fn next_due(view: &dyn View) -> Option<TimeMs> {
+    if pending(view).hurry {
+        return Some(TimeMs::default());
+    }
+    agenda(view).open.iter().map(|entry| entry.deadline.plus(1)).min()
+}
+
+/// The epoch of a block.
+pub fn epoch_of(height: Height, epoch_blocks: u64) -> u64 {
+    height.0 / epoch_blocks
+}
+
+/// Whether a block is the last of its epoch: the one after which the roster and the address book may change.
+pub fn is_last_of_epoch(height: Height, epoch_blocks: u64) -> bool {
+    (height.0 + 1).is_multiple_of(epoch_blocks)
 }

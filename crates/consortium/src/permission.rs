@@ -1,0 +1,104 @@
+//! Who may do what: nothing is allowed that no rule allows.
+
+use serde::Serialize;
+
+use crate::action::ActionKind;
+use crate::member::Role;
+use crate::signing::Owner;
+
+/// Who may do something.
+///
+/// Source: X.1409 L9, IV.1 (permission control).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Permission {
+    /// An active member by its own key, whatever its roles: governing.
+    Member,
+    /// An active member by its own key, if it has one of these roles.
+    MemberWith(&'static [Role]),
+    /// Whoever has one of these roles: a member by its own key, or one of its accounts.
+    AnyOf(&'static [Role]),
+    /// A node of an active member.
+    Node,
+    /// An active member by its own key, or one of its nodes.
+    MemberOrNode,
+    /// An invitation of an active member.
+    Invitation,
+}
+
+impl Permission {
+    /// Roles of which one is needed; empty where no role is.
+    pub fn roles(&self) -> &'static [Role] {
+        match self {
+            Self::MemberWith(roles) | Self::AnyOf(roles) => roles,
+            _ => &[],
+        }
+    }
+
+    /// Which keys can have it at all, in words.
+    pub fn keys(&self) -> &'static str {
+        match self {
+            Self::Member | Self::MemberWith(_) => "member",
+            Self::AnyOf(_) => "member or account",
+            Self::Node => "node",
+            Self::MemberOrNode => "member or node",
+            Self::Invitation => "invitation",
+        }
+    }
+
+    /// Whether a key of this owner can have it, whatever its roles.
+    pub fn suits(&self, owner: &Owner) -> bool {
+        match self {
+            Self::Member | Self::MemberWith(_) => matches!(owner, Owner::Member),
+            Self::AnyOf(_) => matches!(owner, Owner::Member | Owner::Account(_)),
+            Self::Node => matches!(owner, Owner::Node(_)),
+            Self::MemberOrNode => matches!(owner, Owner::Member | Owner::Node(_)),
+            Self::Invitation => matches!(owner, Owner::Invitation),
+        }
+    }
+
+    /// Whether a valid key of this owner, with these roles in force, has it.
+    pub fn allows(&self, owner: &Owner, roles: &[Role]) -> bool {
+        let needed = self.roles();
+        self.suits(owner) && (needed.is_empty() || needed.iter().any(|role| roles.contains(role)))
+    }
+}
+
+/// An action and who may do it: a row of the permission matrix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PermissionRow {
+    /// The action's lane and name.
+    pub action: String,
+    /// Who may do it.
+    pub permission: Permission,
+}
+
+/// The rows of the consortium lane; other services add theirs.
+pub fn permissions() -> Vec<PermissionRow> {
+    let row = |kind: ActionKind| PermissionRow {
+        action: format!("consortium {}", kind.name()),
+        permission: kind.permission(),
+    };
+    ActionKind::ALL.into_iter().map(row).collect()
+}
+
+/// The permission matrix as a table in Markdown: a row for each action, a column for each kind of key; where
+/// a role decides, the cell names it.
+pub fn permission_matrix(rows: &[PermissionRow]) -> String {
+    let mut text = String::from(
+        "| action | member's key | account's key | node's key | invitation's key |\n|---|---|---|---|---|\n",
+    );
+    for PermissionRow { action, permission } in rows {
+        let any_name = "any".parse().expect("invariant: a name of letters");
+        let any_node = crate::node::NodeId::default();
+        let owners = [Owner::Member, Owner::Account(any_name), Owner::Node(any_node), Owner::Invitation];
+        let cell = |owner: &Owner| match (permission.suits(owner), permission.roles()) {
+            (false, _) => "no".to_owned(),
+            (true, []) => "yes".to_owned(),
+            (true, roles) => roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", "),
+        };
+        let cells: Vec<String> = owners.iter().map(cell).collect();
+        text.push_str(&format!("| {action} | {} |\n", cells.join(" | ")));
+    }
+    text
+}
