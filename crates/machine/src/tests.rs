@@ -54,7 +54,8 @@ fn member(id: &str, key: &Key, role: Role) -> GenesisMember {
 }
 
 fn document(ca: &TestCa, certificate: CertificateRules) -> Genesis {
-    let validator = Validator { key: [7; 32], member: "publisher".parse().unwrap(), name: "one".to_owned() };
+    let key = Key::new(70).public().as_bytes().try_into().unwrap();
+    let validator = Validator { key, member: "publisher".parse().unwrap(), name: "one".to_owned() };
     let genesis = Genesis {
         name: "test".to_owned(),
         time: TimeMs(NOW.0 - HOUR),

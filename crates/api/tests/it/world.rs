@@ -158,12 +158,8 @@ fn validator_keys() -> Vec<Key> {
 }
 
 fn document(ca: &TestCa, kind: LedgerKind) -> Genesis {
-    let validator = |key: &Key| GenesisValidator {
-        validator: Validator {
-            key: key.raw(),
-            member: "gateway".parse().unwrap(),
-            name: "a node".to_owned(),
-        },
+    let validator = |(key, member): (&Key, &str)| GenesisValidator {
+        validator: Validator { key: key.raw(), member: member.parse().unwrap(), name: "a node".to_owned() },
         address: "127.0.0.1:1".to_owned(),
     };
     let genesis = Genesis {
@@ -173,8 +169,13 @@ fn document(ca: &TestCa, kind: LedgerKind) -> Genesis {
             member("publisher", &Key::new(1), Role::CertificateUser),
             member("auditor", &Key::new(2), Role::Auditor),
             member("gateway", &Key::new(3), Role::CertificationAuthority),
+            member("operator", &Key::new(4), Role::Operator),
         ],
-        validators: validator_keys().iter().map(validator).collect(),
+        validators: validator_keys()
+            .iter()
+            .zip(["publisher", "auditor", "gateway", "operator"])
+            .map(validator)
+            .collect(),
         parameters: Parameters {
             certificate: CertificateRules { kind, ..CertificateRules::default() },
             ..Parameters::default()

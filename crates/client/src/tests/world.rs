@@ -15,6 +15,9 @@ use crate::{Certificate, ChainPool, Publication, Signer, SigningKey, Trust};
 /// 2026-11-21T00:00:00Z, in the validity of all test certificates.
 pub const NOW: TimeMs = TimeMs(1_795_219_200_000);
 
+/// The members; each runs a validator, and the user signs for the first.
+const OPERATORS: [&str; 4] = ["alpha", "bravo", "charlie", "delta"];
+
 pub struct World {
     pub ca: TestCa,
     pub user: SigningKey,
@@ -40,27 +43,28 @@ impl World {
     }
 
     fn of(ca: TestCa, parameters: Parameters, anchors: Vec<Vec<u8>>) -> Self {
-        let user = SigningKey::generate(Algorithm::Ed25519).unwrap();
-        let mut validators: Vec<_> =
-            (0..4).map(|_| SigningKey::generate(Algorithm::Ed25519).unwrap()).collect();
+        let generate = || SigningKey::generate(Algorithm::Ed25519).unwrap();
+        let (user, mut validators) = (generate(), (0..4).map(|_| generate()).collect::<Vec<_>>());
         validators.sort_by_key(raw);
         let validator = |(number, key): (usize, &SigningKey)| GenesisValidator {
             validator: Validator {
                 key: raw(key),
-                member: "alpha".parse().unwrap(),
+                member: OPERATORS[number].parse().unwrap(),
                 name: format!("node {number}"),
             },
             address: format!("127.0.0.1:{}", 9000 + number),
         };
+        let member = |(number, id): (usize, &&str)| GenesisMember {
+            id: id.parse().unwrap(),
+            name: (*id).to_owned(),
+            keys: vec![if number == 0 { user.public().clone() } else { generate().public().clone() }],
+            roles: vec![Role::CertificateUser],
+        };
+        let members = OPERATORS.iter().enumerate().map(member).collect();
         let genesis = Genesis {
             name: "test".to_owned(),
             time: TimeMs(NOW.0 - 10_000),
-            members: vec![GenesisMember {
-                id: "alpha".parse().unwrap(),
-                name: "Alpha".to_owned(),
-                keys: vec![user.public().clone()],
-                roles: vec![Role::CertificateUser],
-            }],
+            members,
             validators: validators.iter().enumerate().map(validator).collect(),
             parameters,
             anchors,

@@ -15,6 +15,9 @@ use tabellion_ledger::{
 use tabellion_machine::{Refusal, Replay, would_apply};
 use tabellion_pki::certificate_key;
 
+/// The members; each runs a validator, and the user signs for the first.
+const OPERATORS: [&str; 4] = ["alpha", "bravo", "charlie", "delta"];
+
 pub struct Ledger {
     pub ca: TestCa,
     pub user: SigningKey,
@@ -38,20 +41,22 @@ impl Ledger {
         let validator = |(number, key): (usize, &SigningKey)| GenesisValidator {
             validator: Validator {
                 key: raw(key),
-                member: "alpha".parse().unwrap(),
+                member: OPERATORS[number].parse().unwrap(),
                 name: format!("node {number}"),
             },
             address: format!("127.0.0.1:{}", 9000 + number),
         };
+        let member = |(number, id): (usize, &&str)| GenesisMember {
+            id: id.parse().unwrap(),
+            name: (*id).to_owned(),
+            keys: vec![if number == 0 { user.public().clone() } else { generate().public().clone() }],
+            roles: vec![Role::CertificateUser],
+        };
+        let members = OPERATORS.iter().enumerate().map(member).collect();
         let genesis = Genesis {
             name: "test".to_owned(),
             time: TimeMs(now().0 - 60_000),
-            members: vec![GenesisMember {
-                id: "alpha".parse().unwrap(),
-                name: "Alpha".to_owned(),
-                keys: vec![user.public().clone()],
-                roles: vec![Role::CertificateUser],
-            }],
+            members,
             validators: validators.iter().enumerate().map(validator).collect(),
             parameters: Parameters::default(),
             anchors: vec![ca.root().to_vec()],

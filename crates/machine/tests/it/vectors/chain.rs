@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use ed25519_consensus::SigningKey;
 use tabellion_consortium::{Genesis, GenesisMember, GenesisValidator, Parameters, Role};
 use tabellion_corpus::{KeyKind, TestCa};
 use tabellion_ledger::trie::TrieProof;
@@ -178,8 +179,8 @@ impl Chain {
 
 fn document(root: &[u8]) -> Genesis {
     let member = |id: &&str| {
-        let own =
-            PublicKey::new(Algorithm::Ed25519, &validator_key(id).verification_key().to_bytes()).unwrap();
+        let own = SigningKey::from(seed(&format!("member/{id}"))).verification_key();
+        let own = PublicKey::new(Algorithm::Ed25519, own.as_bytes()).unwrap();
         let (keys, roles) = match *id {
             "alpha" => (
                 Algorithm::ALL.map(|by| MemberKey::new(by).public()).to_vec(),
