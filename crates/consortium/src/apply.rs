@@ -46,7 +46,7 @@ fn act(checked: &Checked, by: &Submitter, draft: &mut Draft<'_>) -> Result<(), R
         Action::RetireAccountKey { name, key } => account::retire_key(name, key, by, draft),
         Action::GrantAccountRole { name, role } => account::grant(name, *role, by, draft),
         Action::RevokeAccountRole { name, role } => account::revoke(name, *role, by, draft),
-        Action::Propose(proposed) => vote::propose(proposed, checked.attachments(), by, draft),
+        Action::Propose(proposed) => vote::propose(proposed, by, draft),
         Action::Vote(ballot) => vote::vote(ballot, by, draft),
         Action::Withdraw { proposal } => vote::withdraw(*proposal, by, draft),
         Action::Invite(invite) => node::invite(invite, by, draft),

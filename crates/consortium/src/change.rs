@@ -3,7 +3,11 @@
 mod rules;
 mod wire;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+use tabellion_ledger::cbor::{DecodeError, Reader, Wire, Writer};
+use tabellion_ledger::limits::ATTACHMENT_BYTES_MAX;
 use tabellion_ledger::{CertificateId, MemberId};
 
 use crate::committee::SeatChange;
@@ -33,6 +37,50 @@ pub struct NewMember {
     pub keys: Vec<KeyOffer>,
     /// What it may do.
     pub roles: Vec<Role>,
+}
+
+/// A certificate, DER.
+///
+/// Shape: a byte string; as text hexadecimal digits. Limit: [`ATTACHMENT_BYTES_MAX`].
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Der(pub Vec<u8>);
+
+impl Der {
+    /// The certificate's identifier.
+    pub fn id(&self) -> CertificateId {
+        CertificateId::of(&self.0)
+    }
+}
+
+impl fmt::Debug for Der {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Der({})", self.id())
+    }
+}
+
+impl TryFrom<String> for Der {
+    type Error = hex::FromHexError;
+
+    fn try_from(text: String) -> Result<Self, hex::FromHexError> {
+        hex::decode(text).map(Self)
+    }
+}
+
+impl From<Der> for String {
+    fn from(der: Der) -> Self {
+        hex::encode(der.0)
+    }
+}
+
+impl Wire for Der {
+    fn encode(&self, out: &mut Writer) {
+        out.bytes(&self.0);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        input.bytes(ATTACHMENT_BYTES_MAX).map(|bytes| Self(bytes.to_vec()))
+    }
 }
 
 /// A change that the members vote on.
@@ -100,9 +148,10 @@ pub enum Change {
     },
     /// Trusted CAs come and go (X.1409 C4, 8.2.1(3): required). Number 10.
     TrustedCas {
-        /// Certificates to trust, ascending; they are attached to the transaction that proposes this.
+        /// Certificates to trust, ascending by identifier. They stand in the proposal itself, not beside it: the
+        /// list of trusted CAs is recorded on every kind of ledger, and ballots commit to it.
         #[serde(default)]
-        add: Vec<CertificateId>,
+        add: Vec<Der>,
         /// Certificates to trust no more, ascending.
         #[serde(default)]
         remove: Vec<CertificateId>,
@@ -198,14 +247,6 @@ impl Change {
             Self::Resume => "resume",
             Self::Cancel { .. } => "cancel",
             Self::Decision { .. } => "decision",
-        }
-    }
-
-    /// The certificates that have to be attached to the transaction that proposes the change.
-    pub fn attached(&self) -> &[CertificateId] {
-        match self {
-            Self::TrustedCas { add, .. } => add,
-            _ => &[],
         }
     }
 

@@ -1,7 +1,5 @@
-//! The stateless half: signatures that show keys, evidence, attachments. Expensive, parallel, independent of
+//! The stateless half: signatures that show keys, and evidence. Expensive, parallel, independent of
 //! time.
-
-use std::collections::BTreeMap;
 
 use tabellion_ledger::{CertificateId, Equivocation, LedgerId, MemberId, PublicKey, Signature};
 
@@ -11,11 +9,10 @@ use crate::refusal::Refusal;
 use crate::signing::{KeyOffer, Purpose, is_usable, possession_message};
 use crate::view::Submitter;
 
-/// An action whose signatures and attachments hold, whatever the state and the time.
+/// An action whose signatures hold, whatever the state and the time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
     action: Action,
-    attachments: BTreeMap<CertificateId, Vec<u8>>,
 }
 
 impl Checked {
@@ -23,20 +20,16 @@ impl Checked {
     pub fn action(&self) -> &Action {
         &self.action
     }
-
-    /// The attachments by their identifiers: exactly those that the action names.
-    pub fn attachments(&self) -> &BTreeMap<CertificateId, Vec<u8>> {
-        &self.attachments
-    }
 }
 
-/// Parses and checks an action with its attachments.
+/// Parses and checks an action. Nothing is attached to the transactions of this lane: what they say is recorded
+/// on every kind of ledger.
 ///
 /// `by` is who signed the transaction: the signatures inside are for its member. Of the submitter only what
 /// never changes is used: its member, its key and what that signs for.
 ///
-/// Refuses, in this order: a malformed action, a key of a kind that never does that, attachments that are not
-/// those that it names, unusable keys, keys that nobody shows to hold, evidence that shows nothing.
+/// Refuses, in this order: a malformed action, a key of a kind that never does that, an attachment, unusable
+/// keys, keys that nobody shows to hold, evidence that shows nothing.
 pub fn check(
     action: &[u8],
     attachments: &[Vec<u8>],
@@ -45,27 +38,11 @@ pub fn check(
 ) -> Result<Checked, Refusal> {
     let action = Action::from_bytes(action).map_err(|error| Refusal::MalformedAction { error })?;
     by.require_kind(&action.permission())?;
-    let attachments = attached(&action, attachments)?;
+    if let Some(attachment) = attachments.first() {
+        return Err(Refusal::UnusedAttachment { id: CertificateId::of(attachment) });
+    }
     check_signatures(&action, by, ledger)?;
-    Ok(Checked { action, attachments })
-}
-
-fn attached(action: &Action, attachments: &[Vec<u8>]) -> Result<BTreeMap<CertificateId, Vec<u8>>, Refusal> {
-    let named = match action {
-        Action::Propose(proposed) => proposed.change.attached(),
-        _ => &[],
-    };
-    let mut found = BTreeMap::new();
-    for der in attachments {
-        let id = CertificateId::of(der);
-        if named.binary_search(&id).is_err() || found.insert(id, der.clone()).is_some() {
-            return Err(Refusal::UnusedAttachment { id });
-        }
-    }
-    match named.iter().find(|id| !found.contains_key(*id)) {
-        Some(id) => Err(Refusal::NotAttached { id: *id }),
-        None => Ok(found),
-    }
+    Ok(Checked { action })
 }
 
 fn check_signatures(action: &Action, by: &Submitter, ledger: &LedgerId) -> Result<(), Refusal> {

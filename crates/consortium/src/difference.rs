@@ -6,13 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tabellion_ledger::cbor::{self, Wire};
 use tabellion_ledger::limits::RECORD_BYTES_MAX;
-use tabellion_ledger::{CertificateId, Context, Effects, Roster, Staged, StateKey, View, Writes};
+use tabellion_ledger::{Context, Effects, Roster, Staged, StateKey, View, Writes};
 
 use crate::account::Account;
 use crate::change::Change;
 use crate::draft::{Draft, Judge};
 use crate::execute::execute;
-use crate::key::offered_key;
 use crate::member::Member;
 use crate::node::Node;
 use crate::parameters::Parameters;
@@ -43,22 +42,17 @@ pub struct Difference {
 }
 
 /// Shows what a change would change if it took effect with the next block; a change of the roster as if the
-/// epoch ended then, after all changes that wait already. `attachments` are the certificates that would be
-/// attached.
+/// epoch ended then, after all changes that wait already.
 ///
 /// Refuses: what the proposal itself would be refused for.
 pub fn dry_run(
     change: &Change,
-    attachments: &[Vec<u8>],
     ctx: &Context,
     judge: &dyn Judge,
     view: &dyn View,
 ) -> Result<Difference, Refusal> {
     let number = view::agenda(view).next;
     let mut draft = Draft::new(ctx, judge, view);
-    for der in attachments {
-        draft.put_bytes(offered_key(number, &CertificateId::of(der)), der.clone());
-    }
     execute(change, number, &mut draft)?;
     let mut before = Writes::new();
     if change.seat().is_some() {

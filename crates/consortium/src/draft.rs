@@ -1,14 +1,14 @@
 //! The state while an action or the end of a block is at work: records as types, all or nothing.
 
 use tabellion_ledger::cbor::{self, Wire};
-use tabellion_ledger::{CertificateId, Context, Effects, KeyId, MemberId, PublicKey, Staged, StateKey, View};
+use tabellion_ledger::{Context, Effects, KeyId, MemberId, PublicKey, Staged, StateKey, View};
 
 use crate::account::{Account, AccountName};
 use crate::committee::Pending;
 use crate::event::Event;
 use crate::key::{
-    account_key, agenda_key, anchor_key, key_key, member_key, members_key, node_key, nodes_key,
-    parameters_key, pending_key, proposal_key,
+    account_key, agenda_key, key_key, member_key, members_key, node_key, nodes_key, parameters_key,
+    pending_key, proposal_key,
 };
 use crate::member::{Member, Moment};
 use crate::node::{Node, NodeId, Nodes};
@@ -163,10 +163,6 @@ impl<'a> Draft<'a> {
 
     pub(crate) fn put_parameters(&mut self, parameters: &Parameters) {
         self.put(parameters_key(), parameters);
-    }
-
-    pub(crate) fn put_anchor(&mut self, id: &CertificateId, der: Vec<u8>) {
-        self.put_bytes(anchor_key(id), der);
     }
 
     /// Records a key that stands nowhere on the ledger yet.

@@ -4,8 +4,6 @@
 mod member;
 mod rules;
 
-use tabellion_ledger::CertificateId;
-
 use crate::apply::finish;
 use crate::change::Change;
 use crate::draft::Draft;
@@ -32,7 +30,7 @@ pub(crate) fn execute(change: &Change, number: ProposalNumber, draft: &mut Draft
         Change::GrantRole { member, role } => member::grant(member, *role, draft),
         Change::RevokeRole { member, role } => member::revoke(member, *role, draft),
         Change::MemberQuota { member, quota } => member::set_quota(member, *quota, draft),
-        Change::TrustedCas { add, remove } => rules::trust(add, remove, number, draft),
+        Change::TrustedCas { add, remove } => rules::trust(add, remove, draft),
         Change::Stop => stop(number, draft),
         Change::Resume => resume(draft),
         Change::Cancel { proposal } => cancel(*proposal, number, draft),
@@ -82,10 +80,4 @@ fn decide(text: &str, number: ProposalNumber, draft: &mut Draft<'_>) -> Result<(
     }
     draft.tell(Event::Decided { proposal: number });
     Ok(())
-}
-
-/// The certificate that a proposal brought along.
-fn offered(id: &CertificateId, number: ProposalNumber, draft: &Draft<'_>) -> Result<Vec<u8>, Refusal> {
-    let der = draft.view().get(&crate::key::offered_key(number, id));
-    der.ok_or(Refusal::NotAttached { id: *id })
 }

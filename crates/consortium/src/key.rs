@@ -60,11 +60,6 @@ pub fn proposal_key(number: ProposalNumber) -> StateKey {
     key("proposal/", &number.0.to_be_bytes())
 }
 
-/// A certificate that an undecided proposal would trust: DER, not CBOR.
-pub fn offered_key(number: ProposalNumber, id: &CertificateId) -> StateKey {
-    key("offered/", &[&number.0.to_be_bytes(), id.as_bytes().as_slice()].concat())
-}
-
 /// Undecided and waiting proposals.
 pub fn agenda_key() -> StateKey {
     key("agenda", &[])

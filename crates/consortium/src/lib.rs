@@ -11,7 +11,7 @@
 //! ```text
 //! Genesis --hash--> LedgerId, --writes--> member, key, node, roster, committee, parameters, anchor
 //!
-//! action + attachments --check (parallel)--> Checked --apply (in order)--> records + events
+//! action --check (parallel)--> Checked --apply (in order)--> records + events
 //!                                                     `- vote: enough are for it -> Accepted, waits for its height
 //! close, each block:      deadlines pass, accepted changes take effect for the next block
 //! close, end of an epoch: roster changes that wait (at most f) -> roster + 1, address book -> next header
@@ -48,7 +48,7 @@ pub use account::{Account, AccountName, Accounts};
 pub use action::{Action, ActionKind, Ballot, Invite, Join, NewAccount, Proposed, Rotation};
 pub use apply::apply;
 pub use change::{
-    AlgorithmRules, BlockLimits, CertificateLimits, Change, NewMember, PolicyRules, VotingRules,
+    AlgorithmRules, BlockLimits, CertificateLimits, Change, Der, NewMember, PolicyRules, VotingRules,
 };
 pub use check::{Checked, check};
 pub use close::close;
@@ -59,8 +59,8 @@ pub use event::{Event, Reason};
 pub use genesis::{GENESIS_BYTES_MAX, Genesis, GenesisFault, GenesisMember, GenesisValidator};
 pub use key::{
     account_key, accounts_key, agenda_key, anchor_key, boundary_key, committee_key, equivocation_key,
-    invitation_key, invitations_key, key_key, member_key, members_key, node_key, nodes_key, offered_key,
-    parameters_key, pending_key, proposal_key, roster_key, stop_key, usage_key,
+    invitation_key, invitations_key, key_key, member_key, members_key, node_key, nodes_key, parameters_key,
+    pending_key, proposal_key, roster_key, stop_key, usage_key,
 };
 pub use member::{Member, MemberStatus, Members, Moment, Role};
 pub use node::{Invitation, InvitationStatus, Invitations, Node, NodeId, NodeRole, Nodes};

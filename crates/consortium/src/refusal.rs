@@ -112,14 +112,8 @@ pub enum Refusal {
         #[serde(serialize_with = "as_text::serialize")]
         error: DecodeError,
     },
-    /// A certificate that the action names is not attached.
-    #[error("certificate {id} is not attached")]
-    NotAttached {
-        /// The certificate.
-        id: CertificateId,
-    },
-    /// An attachment that the action does not name.
-    #[error("attachment {id} belongs to nothing in the action")]
+    /// Nothing is attached to transactions of this lane.
+    #[error("attachment {id} belongs to nothing; this lane takes none")]
     UnusedAttachment {
         /// SHA-256 of the attachment.
         id: CertificateId,

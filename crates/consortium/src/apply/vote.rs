@@ -1,15 +1,12 @@
 //! Proposals and ballots.
 
-use std::collections::BTreeMap;
-
-use tabellion_ledger::{CertificateId, Height, MemberId, TimeMs};
+use tabellion_ledger::{Height, MemberId, TimeMs};
 
 use crate::action::{Ballot, Proposed};
 use crate::change::Change;
 use crate::draft::Draft;
 use crate::event::Event;
 use crate::execute::execute;
-use crate::key::offered_key;
 use crate::limits::{EFFECT_AHEAD_MAX, PROPOSALS_MAX, PROPOSALS_PER_MEMBER_MAX};
 use crate::proposal::{
     Acceptance, CastBallot, Choice, OpenProposal, Proposal, ProposalNumber, ProposalStatus, Tally, Verdict,
@@ -18,19 +15,11 @@ use crate::refusal::Refusal;
 use crate::view::{self, Submitter};
 
 /// A member proposes a change that is possible as things stand; its own vote is for it.
-pub(super) fn propose(
-    proposed: &Proposed,
-    attachments: &BTreeMap<CertificateId, Vec<u8>>,
-    by: &Submitter,
-    draft: &mut Draft<'_>,
-) -> Result<(), Refusal> {
+pub(super) fn propose(proposed: &Proposed, by: &Submitter, draft: &mut Draft<'_>) -> Result<(), Refusal> {
     let Proposed { change, reason, deadline, effect } = proposed;
     check_bounds(*deadline, *effect, draft)?;
     check_room(&by.member, draft)?;
     let number = view::agenda(draft.view()).next;
-    for (id, der) in attachments {
-        draft.put_bytes(offered_key(number, id), der.clone());
-    }
     draft.try_out(|inner| execute(change, number, inner))?;
     let ballot = CastBallot {
         member: by.member.clone(),
@@ -170,14 +159,11 @@ pub(crate) fn settle(mut proposal: Proposal, draft: &mut Draft<'_>) {
     }
 }
 
-/// Takes a proposal off the agenda, with the certificates that were kept for it.
+/// Takes a proposal off the agenda.
 pub(crate) fn finish(mut proposal: Proposal, status: ProposalStatus, draft: &mut Draft<'_>) {
     let mut agenda = view::agenda(draft.view());
     agenda.remove(proposal.number);
     draft.put_agenda(&agenda);
-    for id in proposal.change.attached() {
-        draft.remove(offered_key(proposal.number, id));
-    }
     proposal.status = status;
     draft.put_proposal(&proposal);
 }

@@ -1,10 +1,12 @@
 //! How a change is encoded.
 
+use tabellion_ledger::MemberId;
 use tabellion_ledger::cbor::{DecodeError, Reader, Wire, Writer};
 use tabellion_ledger::limits::NAME_BYTES_MAX;
-use tabellion_ledger::{CertificateId, MemberId};
 
-use super::{AlgorithmRules, BlockLimits, CertificateLimits, Change, NewMember, PolicyRules, VotingRules};
+use super::{
+    AlgorithmRules, BlockLimits, CertificateLimits, Change, Der, NewMember, PolicyRules, VotingRules,
+};
 use crate::limits::{ANCHORS_PER_PROPOSAL_MAX, CONTACT_BYTES_MAX, DECISION_BYTES_MAX, VALID_KEYS_MAX};
 use crate::member::Role;
 use crate::node::NodeId;
@@ -178,11 +180,20 @@ fn decode_validator(number: u64, input: &mut Reader<'_>) -> Result<Change, Decod
     })
 }
 
+/// Certificates, ascending by identifier, none twice.
+fn decode_certificates(input: &mut Reader<'_>) -> Result<Vec<Der>, DecodeError> {
+    let certificates: Vec<Der> = input.list(ANCHORS_PER_PROPOSAL_MAX)?;
+    match certificates.is_sorted_by(|before, after| before.id() < after.id()) {
+        true => Ok(certificates),
+        false => Err(DecodeError::Value { field: "trusted CAs" }),
+    }
+}
+
 fn decode_rules(number: u64, input: &mut Reader<'_>) -> Result<Change, DecodeError> {
     Ok(match number {
         10 => {
             input.array_exact(2)?;
-            let add: Vec<CertificateId> = ascending(input, "trusted CAs", ANCHORS_PER_PROPOSAL_MAX)?;
+            let add = decode_certificates(input)?;
             let remove = ascending(input, "trusted CAs", ANCHORS_PER_PROPOSAL_MAX)?;
             Change::TrustedCas { add, remove }
         }

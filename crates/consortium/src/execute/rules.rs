@@ -2,23 +2,16 @@
 
 use tabellion_ledger::{Algorithm, CertificateId, MemberId, View};
 
-use super::offered;
-use crate::change::Change;
+use crate::change::{Change, Der};
 use crate::draft::Draft;
 use crate::event::Event;
 use crate::key::anchor_key;
-use crate::parameters::{ANCHORS_MAX, Parameters};
-use crate::proposal::ProposalNumber;
+use crate::parameters::{ANCHORS_MAX, CertificateRules, Parameters};
 use crate::refusal::Refusal;
 use crate::view;
 
 /// Changes the list of trusted CAs (X.1409 C4, 8.2.1(3): required).
-pub(super) fn trust(
-    add: &[CertificateId],
-    remove: &[CertificateId],
-    number: ProposalNumber,
-    draft: &mut Draft<'_>,
-) -> Result<(), Refusal> {
+pub(super) fn trust(add: &[Der], remove: &[CertificateId], draft: &mut Draft<'_>) -> Result<(), Refusal> {
     let mut parameters = view::parameters(draft.view());
     let anchors = &mut parameters.certificate.anchors;
     for id in remove {
@@ -26,13 +19,13 @@ pub(super) fn trust(
         anchors.remove(place);
         draft.remove(anchor_key(id));
     }
-    for id in add {
-        match anchors.binary_search(id) {
-            Ok(_) => return Err(Refusal::TrustedAlready { id: *id }),
-            Err(place) => anchors.insert(place, *id),
+    for der in add {
+        let id = der.id();
+        match anchors.binary_search(&id) {
+            Ok(_) => return Err(Refusal::TrustedAlready { id }),
+            Err(place) => anchors.insert(place, id),
         }
-        let der = offered(id, number, draft)?;
-        draft.put_anchor(id, der);
+        draft.put_bytes(anchor_key(&id), der.0.clone());
     }
     let (count, count_max) = (anchors.len(), ANCHORS_MAX);
     if count > count_max {
@@ -87,7 +80,9 @@ fn accept(parameters: Parameters, change: &str, draft: &mut Draft<'_>) -> Result
     if parameters.transaction.algorithms != before.transaction.algorithms {
         require_signers(&parameters.transaction.algorithms, draft.view())?;
     }
-    if parameters.certificate != before.certificate {
+    // A version alone is no question of whether its rules can be followed.
+    let verifier_version = before.certificate.verifier_version;
+    if (CertificateRules { verifier_version, ..parameters.certificate.clone() }) != before.certificate {
         let verdict = draft.judge.judge(&parameters, draft.view());
         verdict.map_err(|reason| Refusal::RulesNotFollowable { reason })?;
     }

@@ -16,7 +16,6 @@ impl Refusal {
             Self::QuotaExceeded { .. } => "quota-exceeded",
             Self::Stopped { .. } => "stopped",
             Self::MalformedAction { .. } => "malformed-action",
-            Self::NotAttached { .. } => "not-attached",
             Self::UnusedAttachment { .. } => "unused-attachment",
             Self::UnusableKey { .. } => "unusable-key",
             Self::PossessionNotShown { .. } => "possession-not-shown",

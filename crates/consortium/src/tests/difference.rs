@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 use super::world::*;
 use crate::*;
 
-fn run(world: &World, change: &Change, attachments: &[Vec<u8>]) -> Result<Vec<Line>, Refusal> {
-    dry_run(change, attachments, &world.ctx(), &judge, &world.state).map(|difference| difference.lines)
+fn run(world: &World, change: &Change) -> Result<Vec<Line>, Refusal> {
+    dry_run(change, &world.ctx(), &judge, &world.state).map(|difference| difference.lines)
 }
 
 fn line(record: &str, field: &str, before: Value, after: Value) -> Line {
@@ -18,7 +18,8 @@ fn a_dry_run_prints_what_would_change_and_changes_nothing() {
     let limits = BlockLimits { heartbeat_ms: 5, ..BlockLimits::of(&parameters(&world.state).block) };
     let ctx = world.ctx();
     let (height, time) = (json!(ctx.height), json!(ctx.time));
-    let (certificate, der) = certificate(b"a second certificate");
+    let der = Der(b"a second certificate".to_vec());
+    let certificate = der.id();
     let first = world.document.parameters.certificate.anchors[0];
     let rows: Vec<(Change, Vec<Line>)> = vec![
         (Change::Blocks(limits), vec![line("parameters", "block.heartbeat_ms", json!(60_000), json!(5))]),
@@ -35,7 +36,7 @@ fn a_dry_run_prints_what_would_change_and_changes_nothing() {
             ],
         ),
         (
-            Change::TrustedCas { add: vec![certificate], remove: vec![first] },
+            Change::TrustedCas { add: vec![der], remove: vec![first] },
             vec![
                 line(&format!("anchor/{first}"), "", json!("trusted"), Value::Null),
                 line(&format!("anchor/{certificate}"), "", Value::Null, json!("trusted")),
@@ -54,8 +55,7 @@ fn a_dry_run_prints_what_would_change_and_changes_nothing() {
     ];
     let before = world.state.clone();
     for (change, mut expected) in rows {
-        let attachments = if change.attached().is_empty() { Vec::new() } else { vec![der.clone()] };
-        let mut found = run(&world, &change, &attachments).unwrap();
+        let mut found = run(&world, &change).unwrap();
         let order = |line: &Line| (line.record.clone(), line.field.clone(), line.after.is_some());
         found.sort_by_key(order);
         expected.sort_by_key(order);
@@ -74,7 +74,7 @@ fn a_dry_run_of_a_roster_change_shows_the_roster_to_come_and_only_its_own_part()
     world.report(10).unwrap();
     world.decide(Change::AddValidator { node: waiting });
     world.end_block();
-    let found = run(&world, &Change::AddValidator { node: asked }, &[]).unwrap();
+    let found = run(&world, &Change::AddValidator { node: asked }).unwrap();
     let key = node_key_of(10).node_key();
     let expected = [
         line(&format!("node/{asked}"), "role", json!("full"), json!("validator")),
@@ -87,5 +87,5 @@ fn a_dry_run_of_a_roster_change_shows_the_roster_to_come_and_only_its_own_part()
 fn a_dry_run_refuses_what_a_proposal_would_be_refused_for() {
     let world = World::new(4, 4);
     let refused = Refusal::TooFewValidators { left: 3, least: 4 };
-    assert_eq!(run(&world, &Change::RemoveValidator { node: node_id_of(0) }, &[]), Err(refused));
+    assert_eq!(run(&world, &Change::RemoveValidator { node: node_id_of(0) }), Err(refused));
 }

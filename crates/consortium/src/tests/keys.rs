@@ -131,27 +131,13 @@ fn a_key_of_an_algorithm_that_the_ledger_does_not_accept_is_refused() {
 }
 
 #[test]
-fn a_malformed_action_and_foreign_attachments_are_refused() {
-    let mut world = World::new(4, 4);
+fn a_malformed_action_and_attachments_are_refused() {
+    let world = World::new(4, 4);
     let by = submitter(&world.state, &member_key_of(0).id()).unwrap();
     let malformed = check(&[0x82, 0x18, 0x63, 0xf6], &[], &by, &world.ledger());
     let error = tabellion_ledger::DecodeError::Value { field: "action of the consortium lane" };
     assert_eq!(malformed, Err(Refusal::MalformedAction { error }));
-    let (attached, der) = certificate(b"a second certificate");
-    let (missing, _) = certificate(b"a third certificate");
-    let mut add = vec![attached, missing];
-    add.sort();
-    let trust = |add| Action::Propose(world.proposed(Change::TrustedCas { add, remove: Vec::new() }));
-    let (both, one) = (trust(add), trust(vec![missing]));
-    let refused = world.act_with(&member_key_of(0), &both, std::slice::from_ref(&der));
-    assert_eq!(refused, Err(Refusal::NotAttached { id: missing }));
-    let refused = world.act_with(&member_key_of(0), &one, std::slice::from_ref(&der));
-    assert_eq!(refused, Err(Refusal::UnusedAttachment { id: attached }));
-    let key = add_key_action(&world);
-    let refused = world.act_with(&member_key_of(0), &key, &[der]);
-    assert_eq!(refused, Err(Refusal::UnusedAttachment { id: attached }));
-}
-
-fn add_key_action(world: &World) -> Action {
-    add(world, &Key::new(1))
+    let id = tabellion_ledger::CertificateId::of(b"beside");
+    let attached = check(&add(&world, &Key::new(1)).to_bytes(), &[b"beside".to_vec()], &by, &world.ledger());
+    assert_eq!(attached, Err(Refusal::UnusedAttachment { id }));
 }

@@ -94,32 +94,17 @@ fn every_group_of_parameters_is_set_by_vote() {
 #[test]
 fn trusted_cas_come_with_their_certificates_and_go() {
     let mut world = World::new(4, 4);
-    let (first, _) = certificate(b"a first certificate");
-    let (second, der) = certificate(b"a second certificate");
-    let change = Change::TrustedCas { add: vec![second], remove: vec![first] };
-    let proposed = Action::Propose(world.proposed(change));
-    world.act_with(&member_key_of(0), &proposed, std::slice::from_ref(&der)).unwrap();
-    let number = ProposalNumber(1);
+    let first = CertificateId::of(b"a first certificate");
+    let der = Der(b"a second certificate".to_vec());
+    let second = der.id();
+    let change = Change::TrustedCas { add: vec![der.clone()], remove: vec![first] };
+    let number = world.propose(0, change).unwrap();
     assert!(anchor(&world.state, &second).is_none(), "not before the vote");
-    assert!(world.state.0.contains_key(&offered_key(number, &second)));
     world.accept(number);
     world.end_block();
     assert_eq!(world.status(number), ProposalStatus::Executed);
     assert_eq!(certificate_rules(&world).anchors, [second]);
-    assert_eq!((anchor(&world.state, &second), anchor(&world.state, &first)), (Some(der), None));
-    assert!(!world.state.0.contains_key(&offered_key(number, &second)));
-}
-
-#[test]
-fn certificates_of_a_proposal_that_falls_leave_the_state() {
-    let mut world = World::new(4, 4);
-    let (second, der) = certificate(b"a second certificate");
-    let change = Change::TrustedCas { add: vec![second], remove: Vec::new() };
-    let proposed = Action::Propose(world.proposed(change));
-    world.act_with(&member_key_of(0), &proposed, &[der]).unwrap();
-    world.member_acts(0, &Action::Withdraw { proposal: ProposalNumber(1) }).unwrap();
-    let offered = |key: &&tabellion_ledger::StateKey| key.key.starts_with(b"offered/");
-    assert_eq!(world.state.0.keys().filter(offered).count(), 0);
+    assert_eq!((anchor(&world.state, &second), anchor(&world.state, &first)), (Some(der.0), None));
 }
 
 /// X.1409 L9: operation management; the emergency stop.
@@ -150,12 +135,11 @@ fn rules_are_refused_with_the_facts() {
     let parameters = parameters(&world.state);
     let present = |w: &World| AlgorithmRules::of(&crate::parameters(&w.state));
     let first = CertificateId::of(b"a first certificate");
-    let (second, _) = certificate(b"a second certificate");
+    let second = CertificateId::of(b"a second certificate");
     let bad = CertificateId::of(NO_CERTIFICATE_AT_ALL);
-    let trust = |w: &mut World, add: Vec<CertificateId>, remove, der: Option<&[u8]>| {
-        let proposed = Action::Propose(w.proposed(Change::TrustedCas { add, remove }));
-        let attached: Vec<Vec<u8>> = der.into_iter().map(<[u8]>::to_vec).collect();
-        w.act_with(&member_key_of(0), &proposed, &attached)
+    let trust = |w: &mut World, add: &[&[u8]], remove| {
+        let add = add.iter().map(|der| Der(der.to_vec())).collect();
+        w.propose(0, Change::TrustedCas { add, remove }).map(|_| Vec::new())
     };
     let propose = |w: &mut World, change| w.propose(0, change).map(|_| Vec::new());
     let bounds = |field, value, least, most| {
@@ -166,14 +150,12 @@ fn rules_are_refused_with_the_facts() {
     let x = PolicyRules { policies: vec!["x".to_owned()], ..PolicyRules::of(&parameters.certificate) };
     let rows: &[Row<'_>] = &[
         ("no change", &|w| propose(w, Change::Blocks(blocks(w))), Refusal::NothingChanges),
-        ("no CA", &|w| trust(w, vec![], vec![], None), Refusal::NothingChanges),
-        ("a CA again", &|w| trust(w, vec![first], vec![], Some(b"a first certificate")), {
+        ("no CA", &|w| trust(w, &[], vec![]), Refusal::NothingChanges),
+        ("a CA again", &|w| trust(w, &[b"a first certificate"], vec![]), {
             Refusal::TrustedAlready { id: first }
         }),
-        ("a CA that is not there", &|w| trust(w, vec![], vec![second], None), {
-            Refusal::NotTrusted { id: second }
-        }),
-        ("a CA that is no certificate", &|w| trust(w, vec![bad], vec![], Some(NO_CERTIFICATE_AT_ALL)), {
+        ("a CA that is not there", &|w| trust(w, &[], vec![second]), { Refusal::NotTrusted { id: second } }),
+        ("a CA that is no certificate", &|w| trust(w, &[NO_CERTIFICATE_AT_ALL], vec![]), {
             Refusal::RulesNotFollowable { reason: format!("{bad} is no certificate") }
         }),
         ("policies that nobody can read", &|w| propose(w, Change::Policies(x.clone())), {

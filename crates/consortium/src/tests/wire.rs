@@ -10,7 +10,8 @@ fn changes(world: &World) -> Vec<Change> {
     let parameters = parameters(&world.state);
     let (member, node, role) = (id("m1"), node_id_of(1), Role::Auditor);
     let offer = world.offer(&Key::new(1), &member, Purpose::Member);
-    let (first, second) = (CertificateId([1; 32]), CertificateId([2; 32]));
+    let (first, mut add) = (CertificateId([1; 32]), vec![Der(vec![1]), Der(vec![2; 300])]);
+    add.sort_by_key(Der::id);
     let names = vec![PermittedName { name: "O=A".to_owned(), subtree: false }];
     vec![
         Change::AddMember(world.new_member(9)),
@@ -23,7 +24,7 @@ fn changes(world: &World) -> Vec<Change> {
         Change::AddValidator { node },
         Change::ReplaceValidator { old: node, new: NodeId::default() },
         Change::RemoveValidator { node },
-        Change::TrustedCas { add: vec![first, second], remove: vec![first] },
+        Change::TrustedCas { add, remove: vec![first] },
         Change::Policies(PolicyRules::of(&parameters.certificate)),
         Change::Algorithms(AlgorithmRules::of(&parameters)),
         Change::Names { names: Some(names) },
@@ -137,7 +138,10 @@ fn texts_and_lists_out_of_form_are_no_actions() {
         let (name, about, keys) = (name.clone(), String::new(), Vec::new());
         Action::OpenAccount(NewAccount { name, about, keys, roles })
     };
-    let trust = |add: Vec<CertificateId>| Change::TrustedCas { add, remove: Vec::new() };
+    let trust = |remove: Vec<CertificateId>| Change::TrustedCas { add: Vec::new(), remove };
+    let mut wrong = vec![Der(vec![1]), Der(vec![2])];
+    wrong.sort_by_key(|der| std::cmp::Reverse(der.id()));
+    let wrong = Change::TrustedCas { add: wrong, remove: Vec::new() };
     let propose = |change| Action::Propose(world.proposed(change));
     let value = |field| DecodeError::Value { field };
     let describe = |name: &str| Action::Describe { name: name.to_owned(), contact: String::new() };
@@ -154,6 +158,7 @@ fn texts_and_lists_out_of_form_are_no_actions() {
         (account(vec![Role::Operator, Role::CertificateUser]), value("roles")),
         (account(vec![Role::Operator, Role::Operator]), value("roles")),
         (propose(trust(vec![CertificateId([2; 32]), CertificateId([1; 32])])), value("trusted CAs")),
+        (propose(wrong), value("trusted CAs")),
         (describe("bell\u{7}"), value("name")),
         (describe("line\nbreak"), value("name")),
         (describe(&"x".repeat(129)), DecodeError::TooLong { length: 129, limit: 128 }),

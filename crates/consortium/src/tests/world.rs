@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use tabellion_ledger::{
-    Algorithm, CertificateId, Context, Effects, Hash, HeaderHash, Height, KeyId, MemberId, PublicKey,
-    Signature, StateKey, TimeMs, TransactionId, Validator, View, Writes, cbor,
+    Algorithm, Context, Effects, Hash, HeaderHash, Height, KeyId, MemberId, PublicKey, Signature, StateKey,
+    TimeMs, TransactionId, Validator, View, Writes, cbor,
 };
 
 use crate::*;
@@ -184,16 +184,11 @@ impl World {
     }
 
     /// Applies an action as the machine does; nothing is written when it is refused.
-    pub fn act_with(
-        &mut self,
-        key: &Key,
-        action: &Action,
-        attachments: &[Vec<u8>],
-    ) -> Result<Vec<Event>, Refusal> {
+    pub fn act(&mut self, key: &Key, action: &Action) -> Result<Vec<Event>, Refusal> {
         let ctx = self.ctx();
         let by = submitter(&self.state, &key.id())?;
         let bytes = action.to_bytes();
-        let checked = check(&bytes, attachments, &by, &ctx.ledger)?;
+        let checked = check(&bytes, &[], &by, &ctx.ledger)?;
         assert_eq!(checked.action(), action, "an action reads back from its bytes");
         let rules = parameters(&self.state).quota;
         let charged = match action.is_charged() {
@@ -205,10 +200,6 @@ impl World {
         self.state.write(writes);
         self.events.extend(events.iter().cloned());
         Ok(events)
-    }
-
-    pub fn act(&mut self, key: &Key, action: &Action) -> Result<Vec<Event>, Refusal> {
-        self.act_with(key, action, &[])
     }
 
     /// An action of member number `number` by its first key.
@@ -375,10 +366,6 @@ impl World {
 pub fn again<T: tabellion_ledger::Wire + PartialEq + std::fmt::Debug>(value: &T) {
     let bytes = cbor::to_bytes(value);
     assert_eq!(cbor::from_bytes::<T>(&bytes, 1 << 20).as_ref(), Ok(value));
-}
-
-pub fn certificate(bytes: &[u8]) -> (CertificateId, Vec<u8>) {
-    (CertificateId::of(bytes), bytes.to_vec())
 }
 
 pub fn other_algorithm_key() -> PublicKey {
