@@ -16,8 +16,8 @@ use futures::stream::BoxStream;
 use tabellion_consortium::Genesis;
 use tabellion_ledger::trie::TrieFault;
 use tabellion_ledger::{
-    Block, CertificateId, FinalityProof, Header, Height, Lane, LedgerId, RecordProof, StateKey, StateProof,
-    TimeMs, Transaction, TransactionId, View,
+    Block, CertificateId, FinalityProof, HandOver, Header, Height, Lane, LedgerId, RecordProof, StateKey,
+    StateProof, TimeMs, Transaction, TransactionId, View,
 };
 use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location, Notice, Refusal};
 use thiserror::Error;
@@ -86,6 +86,10 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Headers from `from` upwards, at most `limit`. Reads the store.
     fn headers(&self, from: Height, limit: usize) -> Result<Vec<ChainHeader>, Fault>;
+
+    /// Changes of validators to rosters with numbers above `after`, ascending, at most `limit`. Reads the
+    /// store.
+    fn hand_overs(&self, after: u64, limit: usize) -> Result<Vec<HandOver>, Fault>;
 
     /// A certificate's DER: a published one from its body, or a trusted CA. `None` where it is unknown, on a
     /// ledger of identifiers, or where the body is gone. Reads the store.

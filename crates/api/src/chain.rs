@@ -7,10 +7,10 @@ use axum::routing::get;
 use serde::Deserialize;
 use tabellion_consortium::{parameters, roster};
 use tabellion_ledger::cbor::Writer;
-use tabellion_ledger::{Height, LaneBody, cbor};
+use tabellion_ledger::{HandOver, Height, LaneBody, Validator, cbor};
 use tabellion_machine::{
-    BlockAnswer, CHAIN_HEADERS_MAX, ChainHeader, ChainHeaderAnswer, HeaderAnswer, HeadersAnswer, LaneAnswer,
-    LedgerAnswer, ProblemDetails, ProofAnswer, ValidatorAnswer,
+    BlockAnswer, CHAIN_HEADERS_MAX, ChainHeader, ChainHeaderAnswer, HandOverAnswer, HandOversAnswer,
+    HeaderAnswer, HeadersAnswer, LaneAnswer, LedgerAnswer, ProblemDetails, ProofAnswer, ValidatorAnswer,
 };
 use utoipa::IntoParams;
 
@@ -23,6 +23,8 @@ use crate::style::{Style, cbor as cbor_answer};
 
 /// Headers of one page, unless the client asks for another number.
 const HEADERS_DEFAULT: usize = 100;
+/// Hand-overs of one page.
+const HAND_OVERS_PAGE: usize = 100;
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
@@ -32,6 +34,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/v1/blocks/{height}/bytes", get(bytes))
         .route("/v1/blocks/{height}/finality", get(finality))
         .route("/v1/headers", get(headers))
+        .route("/v1/hand-overs", get(hand_overs))
 }
 
 /// The ledger at a glance
@@ -227,6 +230,48 @@ pub(crate) async fn headers(
     let last = headers.last().map(|header| header.header().height.0);
     let next = last.filter(|last| *last < newest).map(|last| last + 1);
     Ok(style.ok(&HeadersAnswer { headers: headers.iter().map(header_answer).collect(), next }))
+}
+
+/// From where on.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct After {
+    /// Number of the newest roster that the client knows. Default 0, the genesis document's.
+    #[serde(default)]
+    after: u64,
+}
+
+/// Changes of validators for light clients
+///
+/// An array of HandOver, ascending, at most 100: each is signed by a quorum of the validators before and after.
+#[utoipa::path(
+    get, path = "/v1/hand-overs", tag = "Chain", params(After),
+    responses((status = 200, description = "CBOR, or JSON where Accept names it", content(
+        (Vec<u8> = "application/cbor"), (HandOversAnswer = "application/json"),
+    )))
+)]
+pub(crate) async fn hand_overs(
+    State(face): State<Shared>,
+    style: Style,
+    Asks(After { after }): Asks<After>,
+) -> Result<Response, Problem> {
+    let list = face.read(move |backend| backend.hand_overs(after, HAND_OVERS_PAGE)).await??;
+    if style.names_json() {
+        return Ok(style.ok(&HandOversAnswer { hand_overs: list.iter().map(hand_over_answer).collect() }));
+    }
+    let mut out = Writer::default();
+    out.list(&list);
+    Ok(cbor_answer(out.into_bytes()))
+}
+
+fn hand_over_answer(hand_over: &HandOver) -> HandOverAnswer {
+    let key = |validator: &Validator| validator.key_id().to_string();
+    HandOverAnswer {
+        roster: hand_over.roster.number(),
+        last_height: hand_over.last.header.height.0,
+        validators: hand_over.roster.validators().iter().map(key).collect(),
+        proof: base64(&cbor::to_bytes(hand_over)),
+    }
 }
 
 fn header_answer(header: &ChainHeader) -> ChainHeaderAnswer {

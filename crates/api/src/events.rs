@@ -95,14 +95,16 @@ impl Filter {
     }
 
     fn wants(&self, notice: &Notice) -> bool {
-        let Event::Certificate(event) = &notice.event;
-        let certificate = match event {
-            tabellion_pki::Event::Published { certificate, .. }
-            | tabellion_pki::Event::Scheduled { certificate, .. }
-            | tabellion_pki::Event::Dropped { certificate, .. } => certificate,
+        let certificate = match &notice.event {
+            Event::Consortium(_) => None,
+            Event::Certificate(
+                tabellion_pki::Event::Published { certificate, .. }
+                | tabellion_pki::Event::Scheduled { certificate, .. }
+                | tabellion_pki::Event::Dropped { certificate, .. },
+            ) => Some(*certificate),
         };
-        self.lane.is_none_or(|lane| lane == Lane::Certificate)
-            && self.certificate.is_none_or(|wanted| wanted == *certificate)
+        self.lane.is_none_or(|lane| lane == lane_of(notice))
+            && (self.certificate.is_none() || self.certificate == certificate)
     }
 
     fn tell(&self, block: &Announcement) -> Vec<SseEvent> {
@@ -111,7 +113,7 @@ impl Filter {
         let notices = block.notices.iter().enumerate();
         let wanted = notices.filter(|(index, notice)| !self.is_seen(height, *index) && self.wants(notice));
         let mut told: Vec<SseEvent> =
-            wanted.map(|(index, notice)| event("certificate", id(index), notice)).collect();
+            wanted.map(|(index, notice)| event(&lane_of(notice).to_string(), id(index), notice)).collect();
         let end = block.notices.len();
         if self.blocks && !self.is_seen(height, end) {
             let answer = BlockEventAnswer {
@@ -127,6 +129,13 @@ impl Filter {
     }
 }
 
+fn lane_of(notice: &Notice) -> Lane {
+    match notice.event {
+        Event::Consortium(_) => Lane::Consortium,
+        Event::Certificate(_) => Lane::Certificate,
+    }
+}
+
 fn event<T: serde::Serialize>(name: &str, id: String, data: &T) -> SseEvent {
     let data =
         serde_json::to_string(data).expect("invariant: notices have text keys and no failing serializers");
@@ -135,8 +144,8 @@ fn event<T: serde::Serialize>(name: &str, id: String, data: &T) -> SseEvent {
 
 /// What is new, as Server-Sent Events
 ///
-/// `curl -N` shows them. Events named `certificate` are the notices of the certificate lane; events named
-/// `block` end each block. Ids are `height:index`; after a break the stream goes on behind the id in the
+/// `curl -N` shows them. An event is named after its lane, `consortium` or `certificate`; events named `block`
+/// end each block. Ids are `height:index`; after a break the stream goes on behind the id in the
 /// Last-Event-ID header. A reader that is too slow is cut off and asks again.
 #[utoipa::path(
     get, path = "/v1/events", tag = "Events",

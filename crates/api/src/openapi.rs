@@ -29,6 +29,7 @@ use crate::{certificates, chain, events, node, transactions};
         certificates::proof, certificates::der, certificates::pem, certificates::key,
         transactions::submit, transactions::transaction, transactions::bytes, transactions::proof,
         chain::ledger, chain::genesis, chain::block, chain::bytes, chain::finality, chain::headers,
+        chain::hand_overs,
         events::events, node::health, node::ready, node::metrics,
     ),
     components(schemas(tabellion_machine::BlockEventAnswer)),

@@ -105,8 +105,8 @@ pub struct Block {
     pub header: Header,
     /// The lanes with records.
     pub lanes: Vec<LaneBody>,
-    /// On a ledger of identifiers: the attachments of each transaction, in order of lanes and records, which
-    /// travel with a proposal so that every validator can verify, and are not recorded. The digest commits to
+    /// On a ledger of identifiers: the attachments of each transaction that are not recorded, in order of lanes
+    /// and records, which travel with a proposal so that every validator can verify. The digest commits to
     /// them through the root in each signed content. Empty once the block is finalised, and on a ledger of
     /// full certificates.
     pub carried: Vec<Vec<Vec<u8>>>,
@@ -235,9 +235,12 @@ impl Block {
     }
 
     fn carries_what_it_must(&self) -> bool {
-        let fits = |(transaction, carried): (&Transaction, &Vec<Vec<u8>>)| {
-            transaction.attachments().is_empty()
-                && attachments_root(carried) == transaction.content().attachments
+        let fits = |(transaction, carried): (&Transaction, &Vec<Vec<u8>>)| match carried.is_empty() {
+            true => transaction.is_complete(),
+            false => {
+                transaction.attachments().is_empty()
+                    && attachments_root(carried) == transaction.content().attachments
+            }
         };
         self.carried.is_empty()
             || self.carried.len() == self.transaction_count()

@@ -372,6 +372,26 @@ pub struct HeadersAnswer {
     pub next: Option<u64>,
 }
 
+/// A change of validators, as a node tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HandOverAnswer {
+    /// Number of the next roster.
+    pub roster: u64,
+    /// The last block of the validators before.
+    pub last_height: u64,
+    /// Key identifiers of the next validators, in the order of their places.
+    pub validators: Vec<String>,
+    /// The HandOver, base64 of its CBOR.
+    pub proof: String,
+}
+
+/// Changes of validators, ascending.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HandOversAnswer {
+    /// The changes.
+    pub hand_overs: Vec<HandOverAnswer>,
+}
+
 /// A new block, as the event stream tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BlockEventAnswer {

@@ -20,7 +20,7 @@ use thiserror::Error;
 
 use crate::event::{Event, Notice};
 use crate::refusal::Refusal;
-use crate::ruleset::Ruleset;
+use crate::ruleset::{Ruleset, judge};
 use crate::transaction::{Checked, apply};
 
 /// The block upon which the next one is built, and the state after it.
@@ -135,8 +135,8 @@ pub enum BlockFault {
     Trie(#[source] TrieFault),
 }
 
-/// When a block is due though no transaction waits: the first one, a heartbeat, or the start of a scheduled
-/// publication.
+/// When a block is due though no transaction waits: the first one, a heartbeat, the start of a scheduled
+/// publication, the deadline of a proposal, or at once while a change of validators waits for its epoch's end.
 pub fn next_due(parent: &Parent<'_>, rules: &Ruleset) -> Option<TimeMs> {
     let heartbeat_ms = rules.parameters().block.heartbeat_ms;
     let heartbeat = match parent.header.height {
@@ -144,7 +144,12 @@ pub fn next_due(parent: &Parent<'_>, rules: &Ruleset) -> Option<TimeMs> {
         Height(0) => Some(parent.header.time),
         _ => (heartbeat_ms > 0).then(|| parent.header.time.plus(heartbeat_ms)),
     };
-    [heartbeat, tabellion_pki::next_start(parent.view)].into_iter().flatten().min()
+    let start = match tabellion_consortium::stop(parent.view) {
+        None => tabellion_pki::next_start(parent.view),
+        Some(_) => None,
+    };
+    let governing = tabellion_consortium::next_due(parent.view);
+    [heartbeat, start, governing].into_iter().flatten().min()
 }
 
 /// Whether an empty block is due at `time`.
@@ -221,7 +226,7 @@ pub fn execute(
 
 fn is_same(known: &Checked, transaction: &Transaction, rules: &Ruleset) -> bool {
     let same_signature = known.transaction().envelope() == transaction.envelope();
-    let same_attachments = match rules.records_certificates() {
+    let same_attachments = match rules.records_attachments(transaction.content().lane) {
         true => known.transaction().attachments() == transaction.attachments(),
         false => transaction.attachments().is_empty(),
     };
@@ -343,9 +348,18 @@ impl<'a> Run<'a> {
     }
 
     fn close(&mut self) {
+        if tabellion_consortium::stop(&self.state).is_none() {
+            let Effects { writes, events } =
+                tabellion_pki::close(&self.ctx, &self.rules.certificate_rules(), &self.state);
+            let events = events.into_iter().map(Event::Certificate).collect();
+            self.merge(Effects { writes, events }, None);
+        }
+        // Last, so that what the members decided holds from the next block on.
+        let previous = self.parent.header.hash();
+        let epoch_blocks = self.rules.parameters().block.epoch_blocks;
         let Effects { writes, events } =
-            tabellion_pki::close(&self.ctx, &self.rules.certificate_rules(), &self.state);
-        self.merge(Effects { writes, events: events.into_iter().map(Event::Certificate).collect() }, None);
+            tabellion_consortium::close(&self.ctx, &previous, epoch_blocks, &judge, &self.state);
+        self.merge(Effects { writes, events: events.into_iter().map(Event::Consortium).collect() }, None);
     }
 
     fn finish(mut self, proposer: u16) -> Result<Outcome, BlockFault> {
@@ -416,7 +430,7 @@ impl<'a> Run<'a> {
 
     /// X.1409 C6, 8.2.1(4): the complete certificate, or its identifier only.
     fn recorded(&self, checked: &Checked) -> Transaction {
-        match self.rules.records_certificates() {
+        match self.rules.records_attachments(checked.transaction().content().lane) {
             true => checked.transaction().clone(),
             false => checked.transaction().without_attachments(),
         }
@@ -427,7 +441,14 @@ impl<'a> Run<'a> {
         if self.rules.records_certificates() {
             return Vec::new();
         }
-        self.accepted.iter().map(|checked| checked.transaction().attachments().to_vec()).collect()
+        let not_recorded = |checked: &Arc<Checked>| {
+            let transaction = checked.transaction();
+            match self.rules.records_attachments(transaction.content().lane) {
+                true => Vec::new(),
+                false => transaction.attachments().to_vec(),
+            }
+        };
+        self.accepted.iter().map(not_recorded).collect()
     }
 }
 

@@ -7,6 +7,8 @@ use tabellion_ledger::{Height, TimeMs, TransactionId};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "lane", rename_all = "kebab-case")]
 pub enum Event {
+    /// Of the consortium lane.
+    Consortium(tabellion_consortium::Event),
     /// Of the certificate lane.
     Certificate(tabellion_pki::Event),
 }

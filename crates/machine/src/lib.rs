@@ -15,6 +15,7 @@ mod block;
 mod chain_header;
 mod event;
 mod genesis;
+mod permission;
 mod refusal;
 mod replay;
 mod request;
@@ -22,19 +23,20 @@ mod ruleset;
 mod transaction;
 
 pub use answer::{
-    BlockAnswer, BlockEventAnswer, CertificateList, CertificateRow, ChainHeaderAnswer, HeaderAnswer,
-    HeadersAnswer, HealthAnswer, KeyAnswer, LaneAnswer, LedgerAnswer, ProblemDetails, ProofAnswer,
-    PublishAnswer, RecordAnswer, RefusedEntryAnswer, StatusAnswer, TransactionAnswer, TransactionStanding,
-    ValidatorAnswer,
+    BlockAnswer, BlockEventAnswer, CertificateList, CertificateRow, ChainHeaderAnswer, HandOverAnswer,
+    HandOversAnswer, HeaderAnswer, HeadersAnswer, HealthAnswer, KeyAnswer, LaneAnswer, LedgerAnswer,
+    ProblemDetails, ProofAnswer, PublishAnswer, RecordAnswer, RefusedEntryAnswer, StatusAnswer,
+    TransactionAnswer, TransactionStanding, ValidatorAnswer,
 };
 pub use block::{BlockFault, Location, Outcome, Parent, Proposal, build, execute, is_due, next_due};
 pub use chain_header::{CHAIN_HEADERS_MAX, ChainHeader};
 pub use event::{Event, Notice};
 pub use genesis::{GenesisState, genesis};
+pub use permission::permissions;
 pub use refusal::Refusal;
 pub use replay::{MemoryState, Replay, ReplayFault};
 pub use request::{PublishRequest, VerifyRequest, WindowRequest};
-pub use ruleset::{Ruleset, RulesetFault};
+pub use ruleset::{LEDGER_VERSION, Ruleset, RulesetFault};
 pub use transaction::{Checked, Work, check, check_recorded, submit, would_apply};
 
 #[cfg(test)]

@@ -59,6 +59,14 @@ pub enum ReplayFault {
         /// Why.
         refusal: Refusal,
     },
+    /// The members decided on rules that this program cannot follow.
+    #[error("from block {height} on this program cannot follow the ledger: {fault}")]
+    Rules {
+        /// The block after which they hold.
+        height: Height,
+        /// Why not.
+        fault: RulesetFault,
+    },
     /// Execution gives another block.
     #[error("block {height} does not follow from the ones before: {fault}")]
     Block {
@@ -146,16 +154,24 @@ impl Replay {
         }
         let outcome = execute(&self.parent(), &self.rules, block, &checked);
         let outcome = outcome.map_err(|fault| ReplayFault::Block { height, fault })?;
-        self.advance(&outcome);
+        self.go_on(&outcome).map_err(|fault| ReplayFault::Rules { height, fault })?;
         Ok(outcome)
     }
 
     /// Goes on to a block that was built or executed upon this state.
+    ///
+    /// Panics where the block changes the parameters to some that this program cannot follow.
     pub fn advance(&mut self, outcome: &Outcome) {
+        self.go_on(outcome).expect("invariant: who builds blocks can follow them");
+    }
+
+    fn go_on(&mut self, outcome: &Outcome) -> Result<(), RulesetFault> {
         self.state.write(outcome.writes.clone());
         let height = outcome.block.header.height;
         self.state.transactions.extend(outcome.transactions.keys().map(|id| (*id, height)));
         self.pages.apply(&outcome.trie);
         self.header = outcome.block.header.clone();
+        self.rules = self.rules.after(&outcome.writes, &self.state)?;
+        Ok(())
     }
 }

@@ -1,9 +1,14 @@
 //! The parameters in force, made ready for use once per change and not per transaction.
 
-use tabellion_consortium::{CertificateAlgorithm, CertificateRules, LedgerKind, Parameters};
-use tabellion_ledger::{CertificateId, Hash, LedgerId, View, cbor, sha256};
+use std::sync::Arc;
+
+use tabellion_consortium::{CertificateAlgorithm, CertificateRules, LedgerKind, Parameters, parameters_key};
+use tabellion_ledger::{CertificateId, Hash, Lane, LedgerId, View, Writes, cbor, sha256};
 use tabellion_pki as pki;
 use thiserror::Error;
+
+/// Version of the ledger's rules that this program follows.
+pub const LEDGER_VERSION: u64 = 1;
 
 /// Parameters of a ledger, prepared.
 pub struct Ruleset {
@@ -23,6 +28,14 @@ pub enum RulesetFault {
     /// The certificate rules cannot be followed.
     #[error("the certificate rules cannot be followed")]
     Certificate(#[source] pki::ParameterFault),
+    /// A version of the ledger's rules that this program does not have.
+    #[error("the members ask for ledger version {wanted}; this program has version {here}")]
+    LedgerVersion {
+        /// Version in the parameters.
+        wanted: u64,
+        /// Version of this program.
+        here: u64,
+    },
     /// A version of the path verifier that this program does not have.
     #[error("the parameters ask for path verifier version {wanted}; this program has version {here}")]
     VerifierVersion {
@@ -33,17 +46,44 @@ pub enum RulesetFault {
     },
 }
 
+/// Judges parameters that members propose: whether path validation can follow them upon a state that holds the
+/// certificates of their trusted CAs. Which versions this program has plays no part, so that all programs
+/// judge alike.
+pub(crate) fn judge(parameters: &Parameters, view: &dyn View) -> Result<(), String> {
+    let anchors = anchors(parameters, view).map_err(|fault| fault.to_string())?;
+    let validation = validation_parameters(&parameters.certificate, anchors);
+    match pki::PreparedParameters::new(&validation) {
+        Ok(_) => Ok(()),
+        Err(fault) => Err(fault.to_string()),
+    }
+}
+
+fn anchors(parameters: &Parameters, view: &dyn View) -> Result<Vec<pki::TrustAnchor>, RulesetFault> {
+    let anchor = |id: &CertificateId| {
+        let der = tabellion_consortium::anchor(view, id).ok_or(RulesetFault::MissingAnchor(*id))?;
+        Ok(pki::TrustAnchor { certificate: der })
+    };
+    parameters.certificate.anchors.iter().map(anchor).collect()
+}
+
 impl Ruleset {
     /// Prepares the parameters that a state holds.
     pub fn of(ledger: LedgerId, view: &dyn View) -> Result<Self, RulesetFault> {
         let parameters = tabellion_consortium::parameters(view);
-        let anchor = |id: &CertificateId| {
-            let der = tabellion_consortium::anchor(view, id).ok_or(RulesetFault::MissingAnchor(*id))?;
-            Ok(pki::TrustAnchor { certificate: der })
-        };
-        let anchors: Result<Vec<_>, RulesetFault> =
-            parameters.certificate.anchors.iter().map(anchor).collect();
-        Self::new(ledger, parameters, anchors?)
+        let anchors = anchors(&parameters, view)?;
+        Self::new(ledger, parameters, anchors)
+    }
+
+    /// The rules after a block with these writes, upon the state after it: the same ones, unless it changed
+    /// the parameters.
+    ///
+    /// Errors: parameters that this program cannot follow. A node stops then, before it takes part any
+    /// further.
+    pub fn after(self: &Arc<Self>, writes: &Writes, view: &dyn View) -> Result<Arc<Self>, RulesetFault> {
+        match writes.contains_key(&parameters_key()) {
+            true => Self::of(self.ledger, view).map(Arc::new),
+            false => Ok(self.clone()),
+        }
     }
 
     /// Prepares parameters and the certificates of their trusted CAs.
@@ -52,6 +92,10 @@ impl Ruleset {
         parameters: Parameters,
         anchors: Vec<pki::TrustAnchor>,
     ) -> Result<Self, RulesetFault> {
+        let (wanted, here) = (parameters.governance.ledger_version, LEDGER_VERSION);
+        if wanted != here {
+            return Err(RulesetFault::LedgerVersion { wanted, here });
+        }
         let (wanted, here) = (parameters.certificate.verifier_version, pki::VERIFIER_VERSION);
         if wanted != u64::from(here) {
             return Err(RulesetFault::VerifierVersion { wanted, here });
@@ -80,6 +124,12 @@ impl Ruleset {
     /// The parameters of path validation.
     pub fn prepared(&self) -> &pki::PreparedParameters {
         &self.prepared
+    }
+
+    /// Whether a lane's bodies hold what is attached to its transactions: not the certificates on a ledger of
+    /// identifiers.
+    pub fn records_attachments(&self, lane: Lane) -> bool {
+        lane != Lane::Certificate || self.records_certificates()
     }
 
     /// Whether bodies hold complete certificates.

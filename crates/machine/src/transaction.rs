@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use tabellion_consortium::{Role, submitter};
+use tabellion_consortium::{self as consortium, Submitter, submitter};
 use tabellion_ledger::{
-    Context, Effects, Hash, Header, Lane, LedgerId, TimeMs, Transaction, TransactionId, View,
+    Context, Effects, Hash, Header, Lane, LedgerId, TimeMs, Transaction, TransactionId, View, Writes,
 };
 use tabellion_pki as pki;
 
 use crate::event::Event;
+use crate::permission::PUBLISHERS;
 use crate::refusal::Refusal;
-use crate::ruleset::Ruleset;
-
-/// Who may publish: CAs what they issued, users what is theirs.
-const PUBLISHERS: [Role; 2] = [Role::CertificationAuthority, Role::CertificateUser];
+use crate::ruleset::{Ruleset, judge};
 
 /// A transaction whose signature and certificates hold under one set of parameters, whatever the time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +25,8 @@ pub struct Checked {
 /// What a checked transaction asks for, by lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
+    /// Govern the consortium.
+    Consortium(consortium::Checked),
     /// Publish certificates.
     Certificate(pki::CheckedPublish),
 }
@@ -64,8 +64,13 @@ impl Checked {
 
     /// The latest moment at which something that it records expires.
     pub fn latest_expiry(&self) -> TimeMs {
-        let Work::Certificate(publish) = &self.work;
-        publish.entries.iter().map(|entry| entry.entry.effective().until).max().unwrap_or_default()
+        match &self.work {
+            // What the members decided is kept for good.
+            Work::Consortium(_) => TimeMs::MAX,
+            Work::Certificate(publish) => {
+                publish.entries.iter().map(|entry| entry.entry.effective().until).max().unwrap_or_default()
+            }
+        }
     }
 }
 
@@ -92,7 +97,7 @@ fn check_destination(transaction: &Transaction, ledger: &LedgerId) -> Result<(),
         return Err(Refusal::ForeignLedger { named: content.ledger, here: *ledger });
     }
     match content.lane {
-        Lane::Certificate => Ok(()),
+        Lane::Consortium | Lane::Certificate => Ok(()),
         lane => Err(Refusal::LaneNotServed { lane }),
     }
 }
@@ -106,16 +111,20 @@ pub fn check(
     view: &dyn View,
     cache: &pki::ChainCache,
 ) -> (Result<Arc<Checked>, Refusal>, Vec<pki::Learned>) {
-    let action = check_complete(&transaction)
+    let mut learned = Vec::new();
+    let work = check_complete(&transaction)
         .and_then(|()| check_signature(&transaction, rules, view))
-        .and_then(|()| action_of(&transaction));
-    let action = match action {
-        Ok(action) => action,
-        Err(refusal) => return (Err(refusal), Vec::new()),
-    };
-    let (outcome, learned) = pki::check(&action, transaction.attachments(), rules.prepared(), cache);
-    let outcome = outcome.map_err(Refusal::Certificate);
-    (outcome.map(|publish| Checked::new(transaction, rules, Work::Certificate(publish))), learned)
+        .and_then(|by| match transaction.content().lane {
+            Lane::Consortium => check_consortium(&transaction, &by, rules),
+            _ => {
+                let action = action_of(&transaction)?;
+                let (outcome, of_chains) =
+                    pki::check(&action, transaction.attachments(), rules.prepared(), cache);
+                learned = of_chains;
+                Ok(Work::Certificate(outcome?))
+            }
+        });
+    (work.map(|work| Checked::new(transaction, rules, work)), learned)
 }
 
 /// Checks a finalised transaction of a ledger of identifiers, whose certificates were not recorded.
@@ -124,20 +133,33 @@ pub fn check_recorded(
     rules: &Ruleset,
     view: &dyn View,
 ) -> Result<Arc<Checked>, Refusal> {
-    check_signature(&transaction, rules, view)?;
-    let publish = pki::check_recorded(&action_of(&transaction)?)?;
-    Ok(Checked::new(transaction, rules, Work::Certificate(publish)))
+    let by = check_signature(&transaction, rules, view)?;
+    let work = match transaction.content().lane {
+        Lane::Consortium => check_consortium(&transaction, &by, rules)?,
+        _ => Work::Certificate(pki::check_recorded(&action_of(&transaction)?)?),
+    };
+    Ok(Checked::new(transaction, rules, work))
 }
 
-fn check_signature(transaction: &Transaction, rules: &Ruleset, view: &dyn View) -> Result<(), Refusal> {
+fn check_signature(
+    transaction: &Transaction,
+    rules: &Ruleset,
+    view: &dyn View,
+) -> Result<Submitter, Refusal> {
     check_destination(transaction, &rules.ledger())?;
-    let algorithm = transaction.envelope().algorithm;
-    if !rules.parameters().transaction.algorithms.contains(&algorithm) {
-        return Err(tabellion_consortium::Refusal::AlgorithmNotAccepted { algorithm }.into());
+    let by = submitter(view, &transaction.submitter())?;
+    by.require_algorithm(&rules.parameters().transaction)?;
+    if transaction.content().lane == Lane::Certificate {
+        by.require(&PUBLISHERS)?;
     }
-    let submitter = submitter(view, &transaction.submitter())?;
-    submitter.require_any(&PUBLISHERS)?;
-    transaction.envelope().verify(&submitter.key).map_err(Refusal::Signature)
+    transaction.envelope().verify(&by.key).map_err(Refusal::Signature)?;
+    Ok(by)
+}
+
+fn check_consortium(transaction: &Transaction, by: &Submitter, rules: &Ruleset) -> Result<Work, Refusal> {
+    let action = &transaction.content().action;
+    let checked = consortium::check(action, transaction.attachments(), by, &rules.ledger())?;
+    Ok(Work::Consortium(checked))
 }
 
 fn action_of(transaction: &Transaction) -> Result<pki::Action, Refusal> {
@@ -179,8 +201,26 @@ pub(crate) fn apply(
     if let Some(height) = view.transaction_height(&id) {
         return Err(Refusal::Replayed { id, height });
     }
-    submitter(view, &checked.transaction.submitter())?.require_any(&PUBLISHERS)?;
-    let Work::Certificate(publish) = &checked.work;
-    let Effects { writes, events } = pki::apply(publish, ctx, &rules.certificate_rules(), view)?;
-    Ok(Effects { writes, events: events.into_iter().map(Event::Certificate).collect() })
+    let by = submitter(view, &checked.transaction.submitter())?;
+    by.require_algorithm(&rules.parameters().transaction)?;
+    let usage = consortium::charge(&by, checked.bytes, ctx, &rules.parameters().quota, view)?;
+    match &checked.work {
+        Work::Consortium(governing) => {
+            let effects = consortium::apply(governing, &by, ctx, &judge, view)?;
+            Ok(joined(usage, effects, Event::Consortium))
+        }
+        Work::Certificate(publish) => {
+            consortium::require_running(view)?;
+            by.require(&PUBLISHERS)?;
+            let effects = pki::apply(publish, ctx, &rules.certificate_rules(), view)?;
+            Ok(joined(usage, effects, Event::Certificate))
+        }
+    }
+}
+
+/// The effects of a service, and what its submitter used of its quota.
+fn joined<E>(usage: Writes, effects: Effects<E>, event: fn(E) -> Event) -> Effects<Event> {
+    let mut writes = usage;
+    writes.extend(effects.writes);
+    Effects { writes, events: effects.events.into_iter().map(event).collect() }
 }

@@ -14,8 +14,8 @@ use tabellion_consortium::Genesis;
 use tabellion_engine::EngineStatus;
 use tabellion_ledger::trie::TrieFault;
 use tabellion_ledger::{
-    Block, CertificateId, FinalityProof, Header, Height, LaneBody, LedgerId, ProvedHeader, RecordProof,
-    StateKey, StateProof, Transaction, TransactionId, View, merkle,
+    Block, CertificateId, FinalityProof, HandOver, Header, Height, LaneBody, LedgerId, ProvedHeader,
+    RecordProof, StateKey, StateProof, Transaction, TransactionId, View, cbor, merkle,
 };
 use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location};
 use tabellion_pki::certificate;
@@ -43,7 +43,6 @@ pub struct NodeBackend {
     engine_metrics: Box<dyn Fn() -> String + Send + Sync>,
     gateway: Option<Arc<dyn Gateway>>,
     name: String,
-    is_validator: bool,
     checks: Arc<Semaphore>,
 }
 
@@ -56,10 +55,9 @@ impl NodeBackend {
         engine_metrics: Box<dyn Fn() -> String + Send + Sync>,
         gateway: Option<Arc<dyn Gateway>>,
         name: String,
-        is_validator: bool,
     ) -> Self {
         let checks = Arc::new(Semaphore::new(CHECKS_MAX));
-        Self { core, index, status, engine_metrics, gateway, name, is_validator, checks }
+        Self { core, index, status, engine_metrics, gateway, name, checks }
     }
 
     fn place(&self, id: &TransactionId) -> Result<Option<StoredTransaction>, Fault> {
@@ -263,6 +261,13 @@ impl Backend for NodeBackend {
         Ok(headers)
     }
 
+    fn hand_overs(&self, after: u64, limit: usize) -> Result<Vec<HandOver>, Fault> {
+        let rows = self.core.store().hand_overs(after, limit).map_err(Fault::new)?;
+        let decode =
+            |bytes: &Vec<u8>| cbor::from_bytes(bytes, bytes.len()).map_err(|e| Fault::new(e.to_string()));
+        rows.iter().map(decode).collect()
+    }
+
     fn certificate_der(&self, id: &CertificateId) -> Result<Option<Bytes>, Fault> {
         let anchor = tabellion_consortium::anchor(&self.core.provable().state, id);
         match anchor {
@@ -302,7 +307,7 @@ impl Backend for NodeBackend {
         HealthAnswer {
             status: if self.ready() { "ok" } else { "behind, or without a proved state" }.to_owned(),
             node: self.name.clone(),
-            role: if self.is_validator { "validator" } else { "full" }.to_owned(),
+            role: if view.validator { "validator" } else { "full" }.to_owned(),
             height: self.core.newest().height.0,
             since_block_ms: now().0.saturating_sub(committed),
             peers: view.peers,

@@ -12,26 +12,25 @@ const KNOWN_INTERMEDIATES_MAX: usize = 8192;
 
 /// The stateless checks of a node.
 pub struct Checker {
-    rules: Arc<Ruleset>,
     cache: RwLock<ChainCache>,
 }
 
 impl Checker {
-    /// A checker under these rules.
-    pub fn new(rules: Arc<Ruleset>) -> Self {
-        Self { rules, cache: RwLock::new(ChainCache::new(KNOWN_INTERMEDIATES_MAX)) }
-    }
-
-    /// The rules.
-    pub fn rules(&self) -> &Arc<Ruleset> {
-        &self.rules
+    /// A checker that knows no intermediate certificate yet.
+    pub fn new() -> Self {
+        Self { cache: RwLock::new(ChainCache::new(KNOWN_INTERMEDIATES_MAX)) }
     }
 
     /// Checks one transaction with its attachments.
-    pub fn check(&self, transaction: Transaction, view: &dyn View) -> Result<Arc<Checked>, Refusal> {
+    pub fn check(
+        &self,
+        transaction: Transaction,
+        rules: &Ruleset,
+        view: &dyn View,
+    ) -> Result<Arc<Checked>, Refusal> {
         let (outcome, learned) = {
             let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
-            check(transaction, &self.rules, view, &cache)
+            check(transaction, rules, view, &cache)
         };
         self.absorb(learned);
         outcome
@@ -58,6 +57,7 @@ impl Checker {
         transactions: Vec<Transaction>,
         known: impl Fn(&Transaction) -> Option<Arc<Checked>> + Sync,
         recorded: bool,
+        rules: &Ruleset,
         view: &(dyn View + Sync),
     ) -> Result<Vec<Arc<Checked>>, Box<(TransactionId, Refusal)>> {
         let one = |transaction: Transaction| {
@@ -65,8 +65,8 @@ impl Checker {
                 return Ok(checked);
             }
             let outcome = match recorded {
-                true => check_recorded(transaction.clone(), &self.rules, view),
-                false => self.check(transaction.clone(), view),
+                true => check_recorded(transaction.clone(), rules, view),
+                false => self.check(transaction.clone(), rules, view),
             };
             outcome.map_err(|refusal| Box::new((transaction.id(), refusal)))
         };

@@ -24,6 +24,12 @@ pub enum NodeError {
         /// The block.
         height: Height,
     },
+    /// The store has a state of a roster without the record of how it came about.
+    #[error("the store holds no hand-over to roster {number}; let the node join anew")]
+    NoHandOver {
+        /// The roster's number.
+        number: u64,
+    },
     /// A finalised block does not give the state that it commits to: this node and the quorum disagree.
     #[error("block {height} is final, but here it is refused: {reason}")]
     Diverged {

@@ -44,7 +44,9 @@ pub fn follow(
             }
             paused = false;
             let (transactions, rows) = match core.recent(next) {
-                Some(checked) => (checked.len(), checked.iter().flat_map(|one| rows_of_checked(one, next)).collect()),
+                Some(checked) => {
+                    (checked.len(), checked.iter().flat_map(|one| rows_of_checked(one, next)).collect())
+                }
                 None => match core.store().block(next).map_err(NodeError::Store)? {
                     Some(block) => (block.transaction_count(), rows(&block)),
                     // A body that is gone held only what is expired or revoked.
@@ -68,7 +70,7 @@ fn rows(block: &Block) -> Vec<IndexRow> {
 
 /// The same of a transaction whose certificates were read when it was checked.
 fn rows_of_checked(checked: &Checked, height: Height) -> Vec<IndexRow> {
-    let Work::Certificate(publish) = checked.work();
+    let Work::Certificate(publish) = checked.work() else { return Vec::new() };
     let row = |entry: &CheckedEntry| row(&entry.entry, entry.chain.as_ref().map(|(facts, _)| facts), height);
     publish.entries.iter().map(row).collect()
 }

@@ -1,6 +1,7 @@
 //! One node: its parts started, watched and stopped together.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use tabellion_api::{FaceConfig, Gateway, ServerConfig, router, serve};
 use tabellion_consortium::{Genesis, GenesisValidator};
 use tabellion_engine::{
-    Committee, Config, Controls, Engine, EngineHandle, NodeConfig, NodeKey, Pace, Peer, node_key,
+    Config, Controls, Engine, EngineHandle, NodeConfig, ONE_EPOCH, Pace, Peer, PeerAddress,
 };
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -27,6 +28,8 @@ use crate::store::{Store, StoreConfig};
 
 /// Folder of the query index within a node's data; it may be deleted while the node does not run.
 pub const INDEX_FOLDER: &str = "index";
+/// Nodes that may join before this one must restart to make room.
+const PEERS_TO_COME: usize = 8;
 /// How long the pool's thread sleeps when nothing rings.
 const IDLE_TICK: Duration = Duration::from_millis(250);
 /// How long transactions gather before they are passed on in one message.
@@ -56,7 +59,7 @@ pub struct NodeSettings {
     pub data: PathBuf,
     /// Where peers connect to.
     pub listen: SocketAddr,
-    /// Nodes that follow without a vote; every node of the ledger is told the same.
+    /// Nodes that this node lets follow besides those on the ledger.
     pub followers: Vec<Peer>,
     /// Patience of consensus.
     pub pace: Pace,
@@ -92,16 +95,19 @@ impl Node {
         let ledger = settings.genesis.ledger_id();
         let store = Store::open(&settings.data.join("store"), ledger, settings.store.clone());
         let store = Arc::new(store.map_err(NodeError::Store)?);
-        let committee = committee(&settings)?;
-        let peers = committee.validators.len() + committee.followers.len();
-        let is_validator = committee.keys().contains(&node_key(&settings.seed));
-        let core = Core::open(settings.genesis.clone(), committee, store.clone(), settings.pool.clone())?;
+        check_addresses(&settings.genesis)?;
+        let (genesis, followers) = (settings.genesis.clone(), settings.followers.clone());
+        let core = Core::open(genesis, settings.seed, followers, store.clone(), settings.pool.clone())?;
         let core = Arc::new(core);
         let mut config = NodeConfig::new(settings.seed, ledger);
         config.pace = settings.pace;
+        let epoch_blocks = core.rules().parameters().block.epoch_blocks;
+        config.epoch_blocks = NonZeroU64::new(epoch_blocks).unwrap_or(ONE_EPOCH);
+        let peers = core.peer_count();
         let mut config = Config::new(config, settings.listen, settings.data.join("engine"));
-        // Each place for a peer is memory in every channel: as many as there are, and a few to come.
-        config.peers_max = peers.next_multiple_of(8);
+        // Each place for a peer is memory in every channel: as many as there are, and as many as may come
+        // before the next restart.
+        config.peers_max = (peers + PEERS_TO_COME).next_multiple_of(8);
         let index = settings.index.then(|| Index::open(&settings.data.join(INDEX_FOLDER))).transpose();
         let index = index.map_err(NodeError::Index)?.map(Arc::new);
         let listener = match &settings.face {
@@ -131,8 +137,7 @@ impl Node {
         };
         if let (Some(face), Some(listener)) = (settings.face, listener) {
             let metrics = node.engine.metrics_source();
-            let backend =
-                NodeBackend::new(core, index, status, metrics, settings.gateway, settings.name, is_validator);
+            let backend = NodeBackend::new(core, index, status, metrics, settings.gateway, settings.name);
             node.face_address = listener.local_addr().ok();
             let router = router(Arc::new(backend), face.face);
             let until = async move {
@@ -190,17 +195,16 @@ impl Node {
     }
 }
 
-/// The committee of the genesis document.
-fn committee(settings: &NodeSettings) -> Result<Committee, NodeError> {
-    let peer = |GenesisValidator { validator, address }: &GenesisValidator| {
-        let address = address.parse().map_err(|error| NodeError::Content {
+/// Refuses a genesis document whose validators nobody can reach.
+fn check_addresses(genesis: &Genesis) -> Result<(), NodeError> {
+    for GenesisValidator { validator, address } in &genesis.validators {
+        let parsed: Result<PeerAddress, _> = address.parse();
+        parsed.map_err(|error| NodeError::Content {
             path: PathBuf::from("genesis document"),
             problem: format!("address of validator {}: {error}", validator.name),
-        });
-        Ok(Peer { key: NodeKey(validator.key), address: address? })
-    };
-    let validators: Result<Vec<_>, NodeError> = settings.genesis.validators.iter().map(peer).collect();
-    Ok(Committee { validators: validators?, followers: settings.followers.clone() })
+        })?;
+    }
+    Ok(())
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {

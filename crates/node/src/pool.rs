@@ -125,6 +125,14 @@ impl Pool {
         Ok(true)
     }
 
+    /// Takes a waiting transaction as it was checked anew.
+    pub fn renew(&mut self, checked: Arc<Checked>) {
+        let waiting = self.arrivals.get(&checked.id()).and_then(|arrival| self.waiting.get_mut(arrival));
+        if let Some(waiting) = waiting {
+            waiting.checked = checked;
+        }
+    }
+
     /// The transaction, if it waits.
     pub fn get(&self, id: &TransactionId) -> Option<Arc<Checked>> {
         let arrival = self.arrivals.get(id)?;

@@ -20,9 +20,9 @@ use tabellion_consortium::{
 use tabellion_corpus::{KeyKind, TestCa};
 use tabellion_ledger::trie::{MemoryPages, TrieFault, prove};
 use tabellion_ledger::{
-    Algorithm, Block, CertificateId, Content, Envelope, FinalityProof, FinalitySignature, Hash, Header,
-    Height, Lane, LaneBody, LedgerId, ProvedHeader, PublicKey, RecordProof, Signature, StateKey, StateProof,
-    TimeMs, Transaction, TransactionId, Validator, View, attachments_root, cbor, merkle,
+    Algorithm, Block, CertificateId, Content, Envelope, FinalityProof, FinalitySignature, HandOver, Hash,
+    Header, Height, Lane, LaneBody, LedgerId, ProvedHeader, PublicKey, RecordProof, Signature, StateKey,
+    StateProof, TimeMs, Transaction, TransactionId, Validator, View, attachments_root, cbor, merkle,
 };
 use tabellion_machine::{
     CertificateList, CertificateRow, ChainHeader, Event, HealthAnswer, Location, MemoryState, Outcome,
@@ -499,6 +499,11 @@ impl Backend for World {
             None => ChainHeader::Linked(block.header.clone()),
         };
         Ok(inner.blocks.iter().skip(usize::try_from(from.0).unwrap()).take(limit).map(header).collect())
+    }
+
+    fn hand_overs(&self, _: u64, _: usize) -> Result<Vec<HandOver>, Fault> {
+        self.check_store()?;
+        Ok(Vec::new())
     }
 
     fn certificate_der(&self, id: &CertificateId) -> Result<Option<Bytes>, Fault> {

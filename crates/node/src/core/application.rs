@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use tabellion_engine::{Application, Committee, NodeKey, StoreError as EngineStoreError, Work};
 use tabellion_ledger::limits::CLOCK_DRIFT_MS_MAX;
-use tabellion_ledger::{Block, FinalityProof, Header, HeaderHash, TimeMs, Transaction};
-use tabellion_machine::{Outcome, Parent, Proposal, build, execute, next_due, would_apply};
+use tabellion_ledger::{Block, Equivocation, FinalityProof, Header, HeaderHash, TimeMs, Transaction};
+use tabellion_machine::{Checked, Outcome, Parent, Proposal, Ruleset, build, execute, next_due, would_apply};
 
 use super::pending::Executed;
 use super::{Committed, Core, Provable, RECENT_BLOCKS, lock};
@@ -16,73 +16,95 @@ use crate::store::{Change, Snapshot, Tree};
 
 impl Core {
     /// The state after a block that is the newest committed one or undecided.
-    fn state_after(&self, digest: &HeaderHash) -> Option<(Arc<Header>, Snapshot)> {
-        let Committed { header, state } = self.committed();
-        if header.hash() == *digest {
-            return Some((header, state));
+    fn state_after(&self, digest: &HeaderHash) -> Option<Committed> {
+        let committed = self.committed();
+        if committed.header.hash() == *digest {
+            return Some(committed);
         }
-        let Executed { outcome, state } = lock(&self.pending).get(digest)?;
-        Some((Arc::new(outcome.block.header.clone()), state))
+        let Executed { outcome, state, rules } = lock(&self.pending).get(digest)?;
+        // Nothing is built upon rules that this program cannot follow; the commit says so.
+        Some(Committed { header: Arc::new(outcome.block.header.clone()), state, rules: rules.ok()? })
     }
 
     fn propose(&self, parent: &Block, proposer: u16, now: TimeMs) -> Option<Arc<Block>> {
-        let (header, state) = self.state_after(&parent.digest())?;
-        let limits = &self.rules().parameters().block;
+        let Committed { header, state, rules } = self.state_after(&parent.digest())?;
+        let limits = &rules.parameters().block;
         let count_max = usize::try_from(limits.block_transactions_max).unwrap_or(usize::MAX);
         let taken = |id: &_| tabellion_ledger::View::transaction_height(&state, id).is_some();
         let candidates = lock(&self.pool).candidates(limits.block_bytes_max, count_max, taken);
         let upon = Parent { header: &header, view: &state, pages: &state };
-        let Proposal { outcome, refused } = match build(&upon, self.rules(), &candidates, now, proposer) {
-            Ok(proposal) => proposal,
-            Err(fault) => {
-                tracing::debug!(%fault, "nothing to propose");
-                self.review(&candidates, now);
-                return None;
-            }
-        };
+        let Proposal { outcome, refused } =
+            match build(&upon, &rules, &self.under(&rules, &candidates, &state), now, proposer) {
+                Ok(proposal) => proposal,
+                Err(fault) => {
+                    tracing::debug!(%fault, "nothing to propose");
+                    self.review(&candidates, now);
+                    return None;
+                }
+            };
         let refused: Vec<_> =
             candidates.into_iter().filter(|c| refused.iter().any(|(id, _)| *id == c.id())).collect();
         self.review(&refused, now);
         let block = outcome.block.clone();
-        self.keep(outcome, &state);
+        self.keep(outcome, &state, &rules);
         Some(block)
     }
 
     /// Drops from the pool what the newest committed state refuses; what only an undecided block refuses
     /// stays.
     pub(super) fn review(&self, candidates: &[Arc<tabellion_machine::Checked>], now: TimeMs) {
-        let Committed { header, state } = self.committed();
+        let Committed { header, state, rules } = self.committed();
         for checked in candidates {
-            if let Err(refusal) = would_apply(checked, &header, now, self.rules(), &state) {
+            if let Err(refusal) = would_apply(checked, &header, now, &rules, &state) {
                 self.refuse(checked.id(), refusal);
             }
         }
     }
 
-    fn keep(&self, outcome: Outcome, parent: &Snapshot) {
+    /// What waits was checked under the rules of its arrival. Where these have changed since it is checked
+    /// again, once; what the new rules refuse is dropped.
+    fn under(&self, rules: &Ruleset, candidates: &[Arc<Checked>], state: &Snapshot) -> Vec<Arc<Checked>> {
+        let again = |checked: &Arc<Checked>| match checked.is_under(rules) {
+            true => Some(checked.clone()),
+            false => match self.checker.check(checked.transaction().clone(), rules, state) {
+                Ok(again) => {
+                    lock(&self.pool).renew(again.clone());
+                    Some(again)
+                }
+                Err(refusal) => {
+                    self.refuse(checked.id(), refusal);
+                    None
+                }
+            },
+        };
+        candidates.iter().filter_map(again).collect()
+    }
+
+    fn keep(&self, outcome: Outcome, parent: &Snapshot, rules: &Arc<Ruleset>) {
         let state = parent.extend_by(&change_of(&outcome), &outcome.trie);
-        lock(&self.pending).keep(Executed { outcome: Arc::new(outcome), state });
+        let rules = rules.after(&outcome.writes, &state);
+        lock(&self.pending).keep(Executed { outcome: Arc::new(outcome), state, rules });
     }
 
     /// Executes a block upon its parent's state and keeps the state after it. With `recorded`, certificates
     /// that a ledger of identifiers did not record are taken on the quorum's word.
     fn run(&self, block: &Block, recorded: bool) -> Result<(), String> {
-        let (header, state) =
+        let Committed { header, state, rules } =
             self.state_after(&block.header.previous).ok_or("the parent's state is unknown")?;
-        let recorded = recorded && !self.rules().records_certificates();
+        let recorded = recorded && !rules.records_certificates();
         let known = |transaction: &Transaction| {
             let waiting = lock(&self.pool).get(&transaction.id())?;
             let same = waiting.transaction().envelope() == transaction.envelope();
-            (waiting.is_under(self.rules()) && same).then_some(waiting)
+            (waiting.is_under(&rules) && same).then_some(waiting)
         };
-        let transactions = complete(block, recorded || self.rules().records_certificates())?;
+        let transactions = complete(block, recorded || rules.records_certificates())?;
         let checked = self
             .checker
-            .check_block(transactions, known, recorded, &state)
+            .check_block(transactions, known, recorded, &rules, &state)
             .map_err(|refused| format!("transaction {} is refused: {}", refused.0, refused.1))?;
         let upon = Parent { header: &header, view: &state, pages: &state };
-        let outcome = execute(&upon, self.rules(), block, &checked).map_err(|fault| fault.to_string())?;
-        self.keep(outcome, &state);
+        let outcome = execute(&upon, &rules, block, &checked).map_err(|fault| fault.to_string())?;
+        self.keep(outcome, &state, &rules);
         Ok(())
     }
 
@@ -106,14 +128,18 @@ impl Core {
             height,
             reason: "the block's execution is gone".to_owned(),
         })?;
+        let rules = executed.rules.clone().map_err(NodeError::Rules)?;
         self.store.sync().map_err(NodeError::Store)?;
         self.store.commit(&executed.state).map_err(NodeError::Store)?;
         let state = self.store.tip();
         let header = Arc::new(block.header.clone());
         *self.committed.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            Committed { header: header.clone(), state: state.clone() };
+            Committed { header: header.clone(), state: state.clone(), rules };
         lock(&self.pending).committed(height);
+        self.committees.follow(&header, &state);
+        self.open_hand_over(&header, &state);
         if let Some(finality) = proof {
+            self.close_hand_over(&finality)?;
             self.set_provable(Provable { finality, state });
         }
         self.tell(&executed.outcome, header);
@@ -156,8 +182,9 @@ fn complete(block: &Block, as_recorded: bool) -> Result<Vec<Transaction>, String
         ));
     }
     let pairs = block.transactions().zip(&block.carried);
-    let full = |(transaction, carried): (&Transaction, &Vec<Vec<u8>>)| {
-        transaction.with_attachments(carried.clone()).map_err(|fault| fault.to_string())
+    let full = |(transaction, carried): (&Transaction, &Vec<Vec<u8>>)| match transaction.is_complete() {
+        true => Ok(transaction.clone()),
+        false => transaction.with_attachments(carried.clone()).map_err(|fault| fault.to_string()),
     };
     pairs.map(full).collect()
 }
@@ -177,8 +204,12 @@ impl Application for Core {
         self.genesis.clone()
     }
 
-    fn committee(&self, _: u64) -> Option<Committee> {
-        Some(self.committee.clone())
+    fn committee(&self, epoch: u64) -> Option<Committee> {
+        self.committees.of(epoch)
+    }
+
+    fn accuse(&self, evidence: Equivocation) {
+        self.accuse_by_transaction(evidence);
     }
 
     fn knows(&self, block: HeaderHash) -> bool {
@@ -186,16 +217,16 @@ impl Application for Core {
     }
 
     fn work(&self, parent: HeaderHash, now: TimeMs) -> Work {
-        let Some((header, state)) = self.state_after(&parent) else { return Work::Idle };
+        let Some(Committed { header, state, rules }) = self.state_after(&parent) else { return Work::Idle };
         let taken = |id: &_| tabellion_ledger::View::transaction_height(&state, id).is_some();
         let (waits, oldest) = {
             let pool = lock(&self.pool);
             (!pool.candidates(1, 1, taken).is_empty(), pool.oldest())
         };
         let upon = Parent { header: &header, view: &state, pages: &state };
-        let gather_ms = self.rules().parameters().block.gather_ms;
+        let gather_ms = rules.parameters().block.gather_ms;
         let gathered = oldest.filter(|_| waits).map(|oldest| oldest.plus(gather_ms));
-        match [gathered, next_due(&upon, self.rules())].into_iter().flatten().min() {
+        match [gathered, next_due(&upon, &rules)].into_iter().flatten().min() {
             None => Work::Idle,
             Some(due) if due <= now => Work::Now,
             Some(due) => Work::At(due),

@@ -12,6 +12,9 @@
 //! ```
 mod announce;
 mod application;
+mod committees;
+mod hand_over;
+mod own;
 mod pending;
 mod relay;
 
@@ -22,9 +25,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use tabellion_consortium::Genesis;
-use tabellion_engine::{Committee, Gossip, NodeKey, Waker};
+use tabellion_engine::{Gossip, NodeKey, Peer, Waker};
 use tabellion_ledger::{
-    Block, FinalityProof, Header, HeaderHash, Height, LedgerId, Roster, TimeMs, Transaction, TransactionId,
+    Block, FinalityProof, Header, HeaderHash, Height, LedgerId, TimeMs, Transaction, TransactionId,
 };
 use tabellion_machine::{Checked, GenesisState, Refusal, Ruleset, genesis, submit, would_apply};
 use tokio::sync::oneshot;
@@ -37,6 +40,8 @@ use crate::store::{Change, Snapshot, Store};
 pub use self::announce::{Announcer, Block as AnnouncedBlock};
 pub use self::relay::{PoolMessage, Rounds};
 
+use self::committees::Committees;
+use self::own::Identity;
 use self::pending::Pending;
 
 /// Blocks whose checked transactions are kept: an index that keeps up reads nothing from the store.
@@ -57,6 +62,7 @@ pub struct Provable {
 struct Committed {
     header: Arc<Header>,
     state: Snapshot,
+    rules: Arc<Ruleset>,
 }
 
 /// Voice and waker of the engine, once it runs.
@@ -88,8 +94,8 @@ pub struct Core {
     genesis: Arc<Block>,
     document: Genesis,
     document_bytes: Bytes,
-    roster: Roster,
-    committee: Committee,
+    committees: Committees,
+    identity: Identity,
     store: Arc<Store>,
     checker: Checker,
     pool: Mutex<Pool>,
@@ -98,6 +104,8 @@ pub struct Core {
     provable: RwLock<Arc<Provable>>,
     /// The newest blocks' transactions as they were checked, for the query index.
     recent: Mutex<VecDeque<(Height, Vec<Arc<Checked>>)>>,
+    /// The change of the roster whose record is still to be made.
+    open: Mutex<Option<hand_over::Open>>,
     waiters: Mutex<BTreeMap<TransactionId, Vec<oneshot::Sender<()>>>>,
     announcer: Announcer,
     outbox: Mutex<Vec<Arc<Checked>>>,
@@ -152,11 +160,12 @@ impl Core {
     /// ledger.
     pub fn open(
         document: Genesis,
-        committee: Committee,
+        seed: [u8; 32],
+        followers: Vec<Peer>,
         store: Arc<Store>,
         limits: PoolLimits,
     ) -> Result<Self, NodeError> {
-        let GenesisState { block, writes, pages: _, rules } = genesis(&document).map_err(NodeError::Rules)?;
+        let GenesisState { block, writes, .. } = genesis(&document).map_err(NodeError::Rules)?;
         let genesis = Arc::new(block);
         if store.applied_height().is_none() {
             let change = Change { writes, ..Change::default() };
@@ -165,24 +174,26 @@ impl Core {
             store.sync().map_err(NodeError::Store)?;
             store.commit(&first).map_err(NodeError::Store)?;
         }
-        let rules = Arc::new(rules);
         let (inbox, inbox_end) = sync_channel(INBOX_MAX);
         let height = store.applied_height().unwrap_or_default();
         let header = store.header(height).map_err(NodeError::Store)?.ok_or(NodeError::NoHeader { height })?;
-        let committed = Committed { header: Arc::new(header), state: store.tip() };
+        let state = store.tip();
+        let rules = Arc::new(Ruleset::of(document.ledger_id(), &state).map_err(NodeError::Rules)?);
+        let committed = Committed { header: Arc::new(header), state, rules };
         let provable = unsigned(&committed);
         let core = Self {
             document_bytes: Bytes::from(tabellion_ledger::cbor::to_bytes(&document)),
-            roster: document.roster(),
+            committees: Committees::new(followers),
+            identity: Identity::new(seed),
             genesis,
             document,
-            committee,
-            checker: Checker::new(rules),
+            checker: Checker::new(),
             pool: Mutex::new(Pool::new(limits)),
             pending: Mutex::new(Pending::default()),
             committed: RwLock::new(committed),
             provable: RwLock::new(Arc::new(provable)),
             recent: Mutex::new(VecDeque::new()),
+            open: Mutex::new(None),
             waiters: Mutex::new(BTreeMap::new()),
             announcer: Announcer::default(),
             outbox: Mutex::new(Vec::new()),
@@ -195,6 +206,8 @@ impl Core {
         };
         core.prove_tip()?;
         core.replay()?;
+        core.seat_committees()?;
+        core.reopen_hand_over()?;
         core.refill_pool()?;
         Ok(core)
     }
@@ -225,10 +238,10 @@ impl Core {
 
     /// Takes the pool's journal back: what waited before a restart waits again.
     fn refill_pool(&self) -> Result<(), NodeError> {
-        let state = self.committed().state;
+        let Committed { state, rules, .. } = self.committed();
         for (id, bytes) in self.store.pool_rows().map_err(NodeError::Store)? {
             let checked = submit(&bytes, &self.ledger())
-                .and_then(|transaction| self.checker.check(transaction, &state));
+                .and_then(|transaction| self.checker.check(transaction, &rules, &state));
             match checked {
                 Ok(checked) => {
                     let arrived = self.committed().header.time;
@@ -262,14 +275,9 @@ impl Core {
         &self.document_bytes
     }
 
-    /// The roster.
-    pub fn roster(&self) -> &Roster {
-        &self.roster
-    }
-
-    /// The rules in force.
-    pub fn rules(&self) -> &Arc<Ruleset> {
-        self.checker.rules()
+    /// The rules of the next block.
+    pub fn rules(&self) -> Arc<Ruleset> {
+        self.committed().rules
     }
 
     /// The store.
@@ -343,7 +351,7 @@ impl Core {
         now: TimeMs,
         own: bool,
     ) -> Result<Option<Arc<Checked>>, NotTaken> {
-        let Committed { header, state } = self.committed();
+        let Committed { header, state, rules } = self.committed();
         {
             let pool = lock(&self.pool);
             if pool.get(&transaction.id()).is_some() {
@@ -351,10 +359,10 @@ impl Core {
             }
             pool.room_for(&transaction.submitter()).map_err(NotTaken::Full)?;
         }
-        let checked = self.checker.check(transaction, &state).map_err(NotTaken::Refused)?;
+        let checked = self.checker.check(transaction, &rules, &state).map_err(NotTaken::Refused)?;
         // Another node has asked this for its client; what changed since, the next leader finds.
         if own {
-            would_apply(&checked, &header, now, self.rules(), &state).map_err(NotTaken::Refused)?;
+            would_apply(&checked, &header, now, &rules, &state).map_err(NotTaken::Refused)?;
         }
         Ok(Some(checked))
     }

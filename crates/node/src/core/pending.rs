@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tabellion_ledger::{HeaderHash, Height};
-use tabellion_machine::Outcome;
+use tabellion_machine::{Outcome, Ruleset, RulesetFault};
 
 use crate::store::Snapshot;
 
@@ -15,6 +15,8 @@ pub struct Executed {
     pub outcome: Arc<Outcome>,
     /// The state after it.
     pub state: Snapshot,
+    /// The rules after it, unless this program cannot follow them.
+    pub rules: Result<Arc<Ruleset>, RulesetFault>,
 }
 
 /// Executed blocks above the newest committed one.

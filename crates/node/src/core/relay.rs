@@ -76,6 +76,7 @@ impl Core {
         self.send(std::mem::take(&mut *lock(&self.outbox)));
         if now >= rounds.reviewed.plus(REVIEW_MS) {
             rounds.reviewed = now;
+            self.report(now);
             let over = lock(&self.pool).expire(now);
             over.iter().for_each(|id| self.store.pool_forget(*id));
             self.tell_waiters(&over);

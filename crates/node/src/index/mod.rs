@@ -285,8 +285,8 @@ fn put(connection: &Connection, row: &IndexRow) -> rusqlite::Result<()> {
         signed(row.height.0),
     ])?;
     let number = connection.last_insert_rowid();
-    let mut text = connection
-        .prepare_cached("INSERT INTO certificate_text (rowid, subject) VALUES (?1, ?2)")?;
+    let mut text =
+        connection.prepare_cached("INSERT INTO certificate_text (rowid, subject) VALUES (?1, ?2)")?;
     text.execute(params![number, row.subject.to_lowercase()])?;
     Ok(())
 }

@@ -92,9 +92,9 @@ impl Statement {
     /// table then. The rows of one issuer stand in their order in an index; those of several would have to be
     /// sorted anew for each page, so there the rows are walked in their order.
     fn add_issuer(&mut self, connection: &Connection, small: &str) -> rusqlite::Result<&'static str> {
-        let mut found = connection.prepare_cached("SELECT number FROM issuer WHERE instr(small, ?1) LIMIT 2")?;
-        let found: Vec<i64> =
-            found.query_map([small], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mut found =
+            connection.prepare_cached("SELECT number FROM issuer WHERE instr(small, ?1) LIMIT 2")?;
+        let found: Vec<i64> = found.query_map([small], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         if let [number] = found[..] {
             self.add("c.issuer = ?", number);
             return Ok("certificate c");

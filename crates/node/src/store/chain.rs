@@ -1,5 +1,6 @@
 //! Blocks, their transactions and the votes that finalise them: `chain.redb`.
 
+mod hand_over;
 mod pool;
 mod read;
 mod write;
@@ -12,8 +13,8 @@ use tabellion_ledger::{Block, HeaderHash, Height, Lane, LedgerId, TransactionId}
 
 use super::ranges::Ranges;
 use super::rows::{
-    FINALITY, HEADER, HEIGHT, HELD_BLOCKS, LANE_HEADER, PLACE, POOL, PlaceRow, RANGE, TRANSACTION, prepare,
-    read,
+    FINALITY, HAND_OVER, HEADER, HEIGHT, HELD_BLOCKS, LANE_HEADER, PLACE, POOL, PlaceRow, RANGE, TRANSACTION,
+    prepare, read,
 };
 use super::{Store, StoreError, reading, writing};
 
@@ -85,6 +86,7 @@ impl Chain {
             transaction.open_table(PLACE)?;
             transaction.open_table(RANGE)?;
             transaction.open_table(POOL)?;
+            transaction.open_table(HAND_OVER)?;
             Ok(())
         })?;
         let held = read(&database, |transaction| {

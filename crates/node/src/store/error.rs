@@ -69,6 +69,14 @@ pub enum StoreError {
         /// Why.
         source: Source,
     },
+    /// A hand-over cannot be written.
+    #[error("write the hand-over to roster {number}")]
+    WriteHandOver {
+        /// The roster's number.
+        number: u64,
+        /// Why.
+        source: Source,
+    },
     /// A block's rows cannot be read.
     #[error("read block {height}")]
     ReadBlock {

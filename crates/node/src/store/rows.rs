@@ -21,6 +21,8 @@ pub(super) const PLACE: TableDefinition<'_, &[u8; 32], PlaceRow> = TableDefiniti
 pub(super) const RANGE: TableDefinition<'_, (u8, u64), u64> = TableDefinition::new("range");
 /// `chain.redb`: transaction id -> what the pool keeps of it.
 pub(super) const POOL: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("pool");
+/// `chain.redb`: number of a roster -> the record of the hand-over to it.
+pub(super) const HAND_OVER: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("hand_over");
 /// `state.redb`: pages of the trie and records, sorted by path, so that a record lies beside the pages above
 /// it.
 ///

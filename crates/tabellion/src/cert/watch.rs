@@ -73,7 +73,7 @@ fn tell(event: &ServerEvent, wanted: &BTreeSet<CertificateId>, output: Output) -
             return None;
         }
     };
-    let Event::Certificate(certificate_event) = &notice.event;
+    let Event::Certificate(certificate_event) = &notice.event else { return None };
     let (id, text) = match certificate_event {
         tabellion_pki::Event::Published { certificate, record } => {
             (certificate, format!("{:<9} until {}", record.status.to_string(), moment(record.validity.until)))

@@ -1,0 +1,81 @@
+//! What a node submits by itself, under its own key: that it follows, and that another one voted two ways.
+
+use ed25519_consensus::SigningKey;
+use tabellion_consortium::{Action, NodeKey, NodeRole, boundary, node_of_key};
+use tabellion_ledger::{
+    Algorithm, Content, Envelope, Equivocation, Lane, Signature, TimeMs, Transaction, attachments_root, cbor,
+    sha256,
+};
+
+use super::{Committed, Core};
+
+/// How long a node's own transaction may wait. Unit: ms.
+const LIFETIME_MS: u64 = 10 * 60 * 1000;
+
+/// The node's key.
+pub(super) struct Identity {
+    key: SigningKey,
+    public: NodeKey,
+}
+
+impl Identity {
+    pub(super) fn new(seed: [u8; 32]) -> Self {
+        let key = SigningKey::from(seed);
+        let public = NodeKey(key.verification_key().to_bytes());
+        Self { key, public }
+    }
+}
+
+impl Core {
+    /// Reports once an epoch that this node follows, while it stands on the ledger as a full node without a
+    /// vote: the probation that comes before one.
+    pub(super) fn report(&self, now: TimeMs) {
+        let Committed { state, .. } = self.committed();
+        let Some(node) = node_of_key(&state, &self.identity.public) else { return };
+        let Some(boundary) = boundary(&state) else { return };
+        let is_due = node.reported.is_none_or(|reported| reported < boundary.height);
+        if node.removed.is_none() && node.role == NodeRole::Full && is_due {
+            self.submit_own(&Action::Report(boundary), now);
+        }
+    }
+
+    /// Brings evidence of equivocation to the ledger.
+    pub(super) fn accuse_by_transaction(&self, evidence: Equivocation) {
+        let now = self.committed().header.time;
+        tracing::warn!(
+            epoch = evidence.epoch,
+            view = evidence.view,
+            "a validator voted two ways in one view"
+        );
+        self.submit_own(&Action::Accuse(evidence), now);
+    }
+
+    /// A refusal is most often that another node came first.
+    fn submit_own(&self, action: &Action, now: TimeMs) {
+        let transaction = self.sign_own(cbor::to_bytes(action), now);
+        if let Err(reason) = self.submit(transaction, now) {
+            tracing::debug!(?reason, "a transaction of the node's own is not taken");
+        }
+    }
+
+    fn sign_own(&self, action: Vec<u8>, now: TimeMs) -> Transaction {
+        let valid_until = now.plus(LIFETIME_MS);
+        // The same action at the same time is the same transaction: that is just right here.
+        let digest = sha256(&[action.as_slice(), &valid_until.0.to_be_bytes()].concat());
+        let mut nonce = [0; 16];
+        nonce.copy_from_slice(&digest[..16]);
+        let content = Content {
+            ledger: self.ledger(),
+            lane: Lane::Consortium,
+            valid_until,
+            nonce,
+            action,
+            attachments: attachments_root(&[]),
+        };
+        let (payload, key_id) = (cbor::to_bytes(&content), self.identity.public.id());
+        let signed = Envelope::signed_bytes(Algorithm::Ed25519, &key_id, &payload);
+        let signature = Signature(self.identity.key.sign(&signed).to_bytes().to_vec());
+        let envelope = Envelope { algorithm: Algorithm::Ed25519, key_id, payload, signature };
+        Transaction::new(envelope, Vec::new()).expect("invariant: a content of our own decodes")
+    }
+}
