@@ -9,6 +9,8 @@ use tabellion_ledger::{
 };
 use tabellion_pki::{Action, Entry, Facts, Status, Window};
 
+/// Blocks of an epoch: few, so that every plan passes the ends of some.
+const EPOCH_BLOCKS: u64 = 12;
 /// How long a published transaction may wait: longer than any partition of a plan. Unit: ms.
 const LIFETIME_MS: u64 = 1_800_000;
 
@@ -67,6 +69,7 @@ impl TestLedger {
             GenesisValidator { validator, address: format!("127.0.0.1:{}", 9000 + index) }
         };
         let mut parameters = Parameters::default();
+        parameters.block.epoch_blocks = EPOCH_BLOCKS;
         parameters.block.block_transactions_max = u64::try_from(TRANSACTIONS_MAX).unwrap_or(u64::MAX);
         parameters.block.block_bytes_max = BLOCK_BYTES_MAX;
         let genesis = Genesis {

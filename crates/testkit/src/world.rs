@@ -1,11 +1,12 @@
 //! Whole nodes on a simulated network.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tabellion_engine::sim::{Disk, Installation, Link, SimulatedNode, World};
-use tabellion_engine::{Committee, NodeConfig, NodeKey, Peer, PeerAddress, node_key};
+use tabellion_engine::{NodeConfig, NodeKey, node_key};
 use tabellion_ledger::{Height, TransactionId};
 use tabellion_node::PoolLimits;
 use tabellion_node::core::{Core, Rounds, Voice};
@@ -191,14 +192,13 @@ impl Nodes {
         };
         let store = Store::open(self.folders[folder].path(), id, config).expect("the store opens again");
         let store = Arc::new(store);
-        let peer = |index| Peer { key: key(index), address: PeerAddress::Unknown };
-        let committee =
-            Committee { validators: (0..self.count()).map(peer).collect(), followers: Vec::new() };
         let genesis = self.ledger.genesis.clone();
-        let core = Core::open(genesis, committee, store.clone(), PoolLimits::default())
+        let epoch_blocks = genesis.parameters.block.epoch_blocks;
+        let core = Core::open(genesis, node_seed(index), Vec::new(), store.clone(), PoolLimits::default())
             .expect("the core opens again");
         let core = Arc::new(core);
         let mut node = NodeConfig::new(node_seed(index), id);
+        node.epoch_blocks = NonZeroU64::new(epoch_blocks).expect("an epoch has blocks");
         node.journal_prefix = format!("node-{folder}-");
         let shell = match self.is_honest(index) {
             true => Shell::honest(core.clone(), self.evidence.clone()),
