@@ -148,8 +148,8 @@ pub enum Change {
     },
     /// Trusted CAs come and go (X.1409 C4, 8.2.1(3): required). Number 10.
     TrustedCas {
-        /// Certificates to trust, ascending by identifier. They stand in the proposal itself, not beside it: the
-        /// list of trusted CAs is recorded on every kind of ledger, and ballots commit to it.
+        /// Certificates to trust, ascending by identifier. They stand in the proposal itself, not beside it:
+        /// the list of trusted CAs is recorded on every kind of ledger, and ballots commit to it.
         #[serde(default)]
         add: Vec<Der>,
         /// Certificates to trust no more, ascending.

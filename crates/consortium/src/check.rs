@@ -22,8 +22,8 @@ impl Checked {
     }
 }
 
-/// Parses and checks an action. Nothing is attached to the transactions of this lane: what they say is recorded
-/// on every kind of ledger.
+/// Parses and checks an action. Nothing is attached to the transactions of this lane: what they say is
+/// recorded on every kind of ledger.
 ///
 /// `by` is who signed the transaction: the signatures inside are for its member. Of the submitter only what
 /// never changes is used: its member, its key and what that signs for.

@@ -340,6 +340,7 @@ pub struct Proposal {
     /// That and when it was accepted.
     pub acceptance: Option<Acceptance>,
     /// Where it stands.
+    #[serde(flatten)]
     pub status: ProposalStatus,
 }
 

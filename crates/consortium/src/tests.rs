@@ -1,5 +1,6 @@
 mod accounts;
 mod difference;
+mod events;
 mod evidence;
 mod genesis;
 mod keys;

@@ -4,7 +4,7 @@ use super::world::*;
 use crate::*;
 
 /// Two finalise votes of one key in one view, for different blocks.
-fn evidence(world: &World, key: &Key, view: u64) -> Equivocation {
+pub fn evidence(world: &World, key: &Key, view: u64) -> Equivocation {
     let vote = |byte: u8| BlockVote { parent_view: 1, header: HeaderHash([byte; 32]), signature: [0; 64] };
     let pair = |one: BlockVote, other: BlockVote| Conflict::Finalize(VotePair::new(one, other).unwrap());
     let (validator, epoch) = (key.node_key().0, 0);

@@ -283,3 +283,26 @@ fn the_epochs_divide_the_heights() {
         assert_eq!((epoch_of(height, 4), is_last_of_epoch(height, 4)), (epoch, last), "{height}");
     }
 }
+
+#[test]
+fn the_number_of_validators_and_of_changes_that_wait_is_limited() {
+    let mut parameters = parameters_for_tests();
+    parameters.governance.probation_epochs = 0;
+    let mut world = World::with(129, 128, parameters.clone());
+    let node = world.join(128, 500);
+    let full = Refusal::TooManyValidators { count: 129, count_max: 128 };
+    assert_eq!(world.propose(0, add(node)), Err(full));
+    // A seat that is given and taken back, again and again within one epoch.
+    let mut world = World::with(5, 5, parameters);
+    let node = node_id_of(4);
+    let mut admitted = 0;
+    while admitted < limits::PENDING_MAX {
+        let change = if admitted % 2 == 0 { drop(node) } else { add(node) };
+        let number = world.decide(change);
+        world.end_pending_block();
+        assert_eq!(world.status(number), ProposalStatus::Pending);
+        admitted = pending(&world.state).seats.len();
+    }
+    let full = Refusal::TooManyPending { count: 64, count_max: 64 };
+    assert_eq!(world.propose(0, drop(node)), Err(full));
+}

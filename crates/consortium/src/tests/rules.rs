@@ -239,3 +239,15 @@ fn algorithms_may_change_once_every_member_has_a_key_for_it() {
     };
     assert_eq!(world.enact(Change::Algorithms(rules)), ProposalStatus::Executed);
 }
+
+#[test]
+fn the_number_of_trusted_cas_is_limited() {
+    let mut document = genesis(4, 4, parameters_for_tests());
+    document.anchors = (0..1024u32).map(|number| number.to_be_bytes().to_vec()).collect();
+    let mut world = World::of(document);
+    let add = vec![Der(b"one more".to_vec())];
+    let full = Refusal::TooManyTrustedCas { count: 1025, count_max: 1024 };
+    assert_eq!(world.propose(0, Change::TrustedCas { add: add.clone(), remove: Vec::new() }), Err(full));
+    let remove = vec![world.document.parameters.certificate.anchors[7]];
+    assert_eq!(world.enact(Change::TrustedCas { add, remove }), ProposalStatus::Executed);
+}

@@ -158,7 +158,11 @@ impl World {
     }
 
     pub fn with(members: usize, validators: usize, parameters: Parameters) -> Self {
-        let document = genesis(members, validators, parameters).new().unwrap();
+        Self::of(genesis(members, validators, parameters))
+    }
+
+    pub fn of(document: Genesis) -> Self {
+        let document = document.new().unwrap();
         let mut state = Records::default();
         state.write(document.writes());
         Self { document, state, tip: Height(0), time: START, events: Vec::new() }
@@ -215,6 +219,14 @@ impl World {
         (self.tip, self.time) = (ctx.height, ctx.time);
         self.events.extend(events.iter().cloned());
         events
+    }
+
+    /// Finishes the block as one that does not end its epoch, whatever its height.
+    pub fn end_pending_block(&mut self) {
+        let ctx = self.ctx();
+        let writes = close(&ctx, &Self::header(self.tip), u64::MAX, &judge, &self.state).writes;
+        self.state.write(writes);
+        (self.tip, self.time) = (ctx.height, ctx.time);
     }
 
     /// Finishes blocks until the last one of an epoch is finished.
