@@ -203,7 +203,10 @@ pub(crate) fn apply(
     }
     let by = submitter(view, &checked.transaction.submitter())?;
     by.require_algorithm(&rules.parameters().transaction)?;
-    let usage = consortium::charge(&by, checked.bytes, ctx, &rules.parameters().quota, view)?;
+    let usage = match &checked.work {
+        Work::Consortium(governing) if !governing.action().is_charged() => Writes::new(),
+        _ => consortium::charge(&by, checked.bytes, ctx, &rules.parameters().quota, view)?,
+    };
     match &checked.work {
         Work::Consortium(governing) => {
             let effects = consortium::apply(governing, &by, ctx, &judge, view)?;
