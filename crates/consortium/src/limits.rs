@@ -20,8 +20,8 @@ pub const NODES_MAX: usize = 512;
 pub const PROPOSALS_PER_MEMBER_MAX: usize = 8;
 /// Proposals of members that are not decided or wait for their effect.
 pub const PROPOSALS_MAX: usize = 64;
-/// All undecided proposals: those of members, and one suspension for each member.
-pub const AGENDA_MAX: usize = PROPOSALS_MAX + MEMBERS_MAX;
+/// All undecided proposals: those of members, and one suspension for each member there ever was.
+pub const AGENDA_MAX: usize = PROPOSALS_MAX + MEMBERS_EVER_MAX;
 /// Voted changes of the roster that wait for the end of an epoch.
 pub const PENDING_MAX: usize = 64;
 /// Trusted CAs that one proposal adds, and that it removes.

@@ -185,7 +185,7 @@ impl Walk {
             24 => Action::RemoveNode { node: self.some_node() },
             25 => return self.node_rotates(),
             26..=30 => return self.node_speaks(),
-            _ => Action::Describe { name: self.chance.next().to_string(), contact: String::new() },
+            _ => return self.somebody_watches(),
         };
         Some((key, action))
     }
@@ -261,6 +261,21 @@ impl Walk {
             (false, boundary) => Action::Report(boundary?),
         };
         Some((key, action))
+    }
+
+    /// A validator votes two ways, and somebody shows it; or nobody does, and a member says its name anew.
+    fn somebody_watches(&mut self) -> Option<(Key, Action)> {
+        let (accuser, accused) = (self.some_member(), self.some_validator());
+        let key = self.key_of(&accuser)?;
+        if self.chance.one_in(3) {
+            let name = self.chance.next().to_string();
+            return Some((key, Action::Describe { name, contact: String::new() }));
+        }
+        let node = node(&self.world.state, &accused)?;
+        let view = self.chance.next() % 40;
+        let liar = Key::new(self.keys[&node.key.id()]);
+        let shown = super::evidence::evidence(&self.world, &liar, view);
+        Some((key, Action::Accuse(shown)))
     }
 
     /// All healthy nodes report, as in a network that runs.
