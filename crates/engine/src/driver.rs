@@ -202,7 +202,7 @@ impl<E: Runtime> Driver<E> {
             Ok(()) => true,
             Err(RuntimeError::Closed | RuntimeError::Aborted) => false,
             Err(err) => {
-                self.shared.fault.raise(EngineError::Journal(err.to_string()));
+                self.shared.fault.raise(EngineError::journal("write a proposed block", &err));
                 false
             }
         }

@@ -85,7 +85,7 @@ fn on_thread(
     metrics: Prometheus,
     stopped: oneshot::Receiver<()>,
 ) -> Result<(), EngineError> {
-    let fault = ends.fault.clone();
+    let (fault, folder) = (ends.fault.clone(), config.folder.clone());
     let runtime = RuntimeConfig::new()
         .with_worker_threads(config.workers)
         .with_max_blocking_threads(BLOCKING_THREADS_MAX)
@@ -99,11 +99,12 @@ fn on_thread(
         run(context.child("node"), config.node, application, store, ends, network, stopped).await
     };
     let result = catch_unwind(AssertUnwindSafe(|| Runner::new(runtime).start(work)));
-    result.unwrap_or_else(|panic| {
+    let result = result.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         Err(fault.take().unwrap_or(EngineError::Panicked(text.unwrap_or_else(|| "without a message".into()))))
-    })
+    });
+    result.map_err(|error| error.with_cause(&folder))
 }
 
 type Sender = lookup::Sender<PublicKey, Context>;

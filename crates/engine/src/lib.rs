@@ -35,9 +35,9 @@
 //! Machine and store are called on a pool of threads where they may block; `work`, `knows`, `receive` and the
 //! store's puts and reads are called from consensus itself and must be quick.
 //!
-//! **Fail-stop.** A failing store or journal ends the engine with an [`EngineError`]; so does a state that
-//! the engine holds for impossible (under `panic = "abort"` that one ends the process). Nothing is voted
-//! after a failed write.
+//! **Fail-stop.** A failing store or journal ends the engine with an [`EngineError`] that says what failed
+//! where; so does a state that the engine holds for impossible (under `panic = "abort"` that one ends the
+//! process). Nothing is voted after a failed write.
 //!
 //! **Memory.** Each channel keeps room for one second of its quota from every peer; the quotas and
 //! [`Config::peers_max`] are chosen so that 32 peers take some 75 MB at most.
@@ -65,6 +65,7 @@ mod status;
 mod store;
 mod tls;
 mod waker;
+mod watched;
 
 pub use application::{Application, Work};
 pub use committee::{AddressError, Committee, NodeKey, Peer, PeerAddress};

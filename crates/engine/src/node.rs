@@ -37,6 +37,7 @@ use crate::scheme::Seats;
 use crate::status::EngineStatus;
 use crate::store::{BlockShelf, BlockStore, VoteShelf};
 use crate::waker::Waker;
+use crate::watched::Watched;
 
 /// Finalised blocks that the application may be behind before the engine waits for it.
 const UNCOMMITTED_MAX: usize = 16;
@@ -170,6 +171,7 @@ where
 {
     check(&config)?;
     let fault = ends.fault.clone();
+    let context = Watched::new(context, fault.clone());
     let node = Node { context, config, application, store, fault: fault.clone() };
     let (wires, peers, blocker) = network;
     select! {

@@ -20,9 +20,10 @@ use crate::fault::EngineError;
 use crate::node::{Controls, Ends, Wire, Wires, message_bytes_max, run};
 use crate::runtime::{moment, now};
 use crate::scheme::{key_of, node_key, public_key};
-use crate::sim::disk::{Disk, Machine};
+use crate::sim::disk::Disk;
 use crate::sim::tap::{Tap, TapSender, hears};
 use crate::store::BlockStore;
+use crate::watched::Watched;
 
 /// Settings of a simulated world.
 #[derive(Clone, Debug)]
@@ -199,7 +200,7 @@ impl World {
         // Each start is a place of its own in the metrics.
         let start = self.starts.fetch_add(1, Relaxed);
         let context = self.context.child("node").with_attribute("start", start);
-        let context = Machine::new(context, disk);
+        let context = Watched::new(context, disk);
         let network = (wires, self.oracle.socket_manager(), control);
         let task =
             context.spawn(move |context| run(context, config, application, store, ends, network, stopped));
