@@ -1,5 +1,6 @@
 //! What goes wrong in a node. Refusals are not errors: see `tabellion_machine::Refusal`.
 
+use std::iter::successors;
 use std::path::PathBuf;
 
 use tabellion_engine::EngineError;
@@ -7,7 +8,7 @@ use tabellion_ledger::Height;
 use tabellion_machine::RulesetFault;
 use thiserror::Error;
 
-use crate::store::StoreError;
+use crate::store::{StoreError, disk_is_full};
 
 /// An error that stops a node, or keeps it from starting.
 #[derive(Debug, Error)]
@@ -78,6 +79,14 @@ pub enum NodeError {
 }
 
 impl NodeError {
+    /// Whether the disk is full: the node starts again, and loses nothing, once there is room.
+    pub fn is_disk_full(&self) -> bool {
+        let causes = successors(Some(self as &(dyn std::error::Error + 'static)), |error| (**error).source());
+        let mut of_index = causes.filter_map(|error| error.downcast_ref::<rusqlite::Error>());
+        disk_is_full(self)
+            || of_index.any(|error| error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
+    }
+
     /// Logs the error with its causes.
     pub fn log(&self) {
         tracing::error!(error = %chain(self), "node error");

@@ -217,6 +217,13 @@ pub fn of_chain(name: &str, error: &ChainError) -> Failure {
 /// An error of the node's side: its causes in one line.
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self::new(Code::Error, format!("{error:#}"))
+        let failure = Self::new(Code::Error, format!("{error:#}"));
+        match error.downcast_ref::<tabellion_node::NodeError>() {
+            Some(node) if node.is_disk_full() => failure.hint(
+                "the disk is full: make room for the node's data, then start the node again; it catches up by \
+                 itself, and nothing that was acknowledged is lost",
+            ),
+            _ => failure,
+        }
     }
 }

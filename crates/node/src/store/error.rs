@@ -199,16 +199,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the disk is full: space must be made before the folder is opened again.
     pub fn is_disk_full(&self) -> bool {
-        let mut cause: Option<&(dyn Error + 'static)> = Some(self);
-        while let Some(error) = cause {
-            if error.downcast_ref::<io::Error>().is_some_and(is_full)
-                || in_database(error).is_some_and(is_full)
-            {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
+        disk_is_full(self)
     }
 
     pub(super) fn look_up(what: impl Into<String>) -> impl FnOnce(redb::Error) -> Self {
@@ -223,6 +214,18 @@ impl StoreError {
     pub(super) fn damaged(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Damaged { what: what.into(), source: source.into() }
     }
+}
+
+/// Whether an error, or one below it, came of a full disk.
+pub(crate) fn disk_is_full(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(is_full) || in_database(error).is_some_and(is_full) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The database does not name the I/O error within as its source.

@@ -72,6 +72,7 @@ use self::tip::Tip;
 pub use self::chain::{Place, StoredTransaction};
 pub use self::compact::Compacted;
 pub use self::error::StoreError;
+pub(crate) use self::error::disk_is_full;
 pub use self::layer::Tree;
 pub use self::snapshot::{Change, HistoryNodes, Snapshot};
 

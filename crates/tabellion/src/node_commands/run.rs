@@ -32,17 +32,18 @@ pub async fn node(args: &NodeArgs) -> Result<()> {
     let file = if args.config.is_dir() { args.config.join(NODE_FILE) } else { args.config.clone() };
     let settings = settings(&file)?;
     let (name, ledger) = (settings.name.clone(), settings.genesis.ledger_id());
+    let place = format!("node {name}, with its data in {}", settings.data.display());
     let index = settings.data.join(tabellion_node::INDEX_FOLDER);
     if args.rebuild_index && index.exists() {
         std::fs::remove_dir_all(&index).with_context(|| format!("cannot delete {}", index.display()))?;
     }
-    let node = Node::start(settings).await?;
+    let node = Node::start(settings).await.context(place.clone())?;
     eprintln!("node {name} of ledger {ledger}");
     match node.face_address() {
         Some(address) => eprintln!("REST on https://{address}"),
         None => eprintln!("no REST face"),
     }
-    run_until_stopped(vec![node]).await
+    run_until_stopped(vec![node]).await.context(place)
 }
 
 /// Runs nodes until a signal comes or one of them fails; then stops all in order.
