@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 use tabellion_corpus::{KeyKind, TestCa};
 use tempfile::TempDir;
 
-const TABELLION: &str = env!("CARGO_BIN_EXE_tabellion");
-const NODES: [&str; 4] = ["alpha", "bravo", "charlie", "delta"];
+/// The binary under test.
+pub const TABELLION: &str = env!("CARGO_BIN_EXE_tabellion");
+/// The nodes' names.
+pub const NODES: [&str; 4] = ["alpha", "bravo", "charlie", "delta"];
 /// How long anything may take that has to come by itself.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Steps of a small generator (SplitMix64): a seed makes the same plan everywhere.
 struct Chance(u64);
@@ -28,10 +30,10 @@ impl Chance {
 }
 
 /// Four nodes, each a process of its own.
-struct Network {
+pub struct Network {
     folder: TempDir,
     ca: TestCa,
-    nodes: [Option<Child>; 4],
+    pub nodes: [Option<Child>; 4],
     published: Vec<PathBuf>,
 }
 
@@ -60,18 +62,24 @@ fn plan(ports: &[u16]) -> String {
 
 impl Network {
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let ca = TestCa::new(KeyKind::P256);
-        fs::write(folder.path().join("root.pem"), pem(&[ca.root()])).unwrap();
-        fs::write(folder.path().join("plan.toml"), plan(&free_ports(8))).unwrap();
-        let mut network = Self { folder, ca, nodes: [const { None }; 4], published: Vec::new() };
-        let init = network.run(&["network", "init", "plan.toml", "--out", "net"]);
-        assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
+        let mut network = Self::make();
         (0..4).for_each(|index| network.start_node(index));
         network
     }
 
-    fn path(&self) -> &Path {
+    /// The files of a network, and no node that runs.
+    pub fn make() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ca = TestCa::new(KeyKind::P256);
+        fs::write(folder.path().join("root.pem"), pem(&[ca.root()])).unwrap();
+        fs::write(folder.path().join("plan.toml"), plan(&free_ports(8))).unwrap();
+        let network = Self { folder, ca, nodes: [const { None }; 4], published: Vec::new() };
+        let init = network.run(&["network", "init", "plan.toml", "--out", "net"]);
+        assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
+        network
+    }
+
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -82,7 +90,7 @@ impl Network {
         command.output().unwrap()
     }
 
-    fn start_node(&mut self, index: usize) {
+    pub fn start_node(&mut self, index: usize) {
         let name = NODES[index];
         let log =
             fs::OpenOptions::new().create(true).append(true).open(self.path().join(format!("{name}.log")));
@@ -129,35 +137,41 @@ impl Network {
         acknowledged
     }
 
-    fn publish_until_acknowledged(&mut self, why: &str) {
+    pub fn publish_until_acknowledged(&mut self, why: &str) {
         let begin = Instant::now();
         while !self.publish() {
             assert!(begin.elapsed() < PATIENCE, "nothing is acknowledged {why}\n{}", self.logs());
         }
     }
 
-    /// Every acknowledged certificate is valid on every node, by proof; and every node's chain is the same.
-    fn check_nothing_is_lost(&self) {
-        for (index, name) in NODES.iter().enumerate() {
-            let url = self.url(index);
-            for file in &self.published {
-                let begin = Instant::now();
-                loop {
-                    let answer = self.run(&["cert", "verify", file.to_str().unwrap(), "--node", &url]);
-                    if answer.status.success() {
-                        break;
-                    }
-                    let text = String::from_utf8_lossy(&answer.stderr).into_owned();
-                    assert!(begin.elapsed() < PATIENCE, "{name}: {text}\n{}", self.logs());
-                    std::thread::park_timeout(Duration::from_millis(100));
+    /// Waits until every acknowledged certificate is valid on a node, by proof.
+    pub fn wait_for(&self, index: usize) {
+        let (name, url) = (NODES[index], self.url(index));
+        for file in &self.published {
+            let begin = Instant::now();
+            loop {
+                let answer = self.run(&["cert", "verify", file.to_str().unwrap(), "--node", &url]);
+                if answer.status.success() {
+                    break;
                 }
+                let text = String::from_utf8_lossy(&answer.stderr).into_owned();
+                assert!(begin.elapsed() < PATIENCE, "{name}: {text}\n{}", self.logs());
+                std::thread::park_timeout(Duration::from_millis(100));
             }
+        }
+    }
+
+    /// Every acknowledged certificate is valid on every node, by proof; and every node's chain is the same.
+    pub fn check_nothing_is_lost(&self) {
+        for index in 0..NODES.len() {
+            self.wait_for(index);
+            let url = self.url(index);
             let replay = self.run(&["ledger", "verify-chain", "--full", "--node", &url]);
             assert!(replay.status.success(), "{}", String::from_utf8_lossy(&replay.stderr));
         }
     }
 
-    fn logs(&self) -> String {
+    pub fn logs(&self) -> String {
         let tail = |name: &&str| {
             let log = fs::read_to_string(self.path().join(format!("{name}.log"))).unwrap_or_default();
             let lines: Vec<_> = log.lines().rev().take(15).collect();
