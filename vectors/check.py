@@ -378,9 +378,30 @@ def varint(value):
     return out + bytes([value])
 
 
-def vote(trust, epoch, view, parent_view, header_hash):
-    namespace = b"tabellion/consensus/1" + trust.ledger + b"_FINALIZE"
-    return varint(len(namespace)) + namespace + varint(epoch) + varint(view) + varint(parent_view) + header_hash
+def in_round(trust, name, epoch, view):
+    namespace = b"tabellion/consensus/1" + trust.ledger + name
+    return varint(len(namespace)) + namespace + varint(epoch) + varint(view)
+
+
+def vote(trust, epoch, view, parent_view, header_hash, name=b"_FINALIZE"):
+    return in_round(trust, name, epoch, view) + varint(parent_view) + header_hash
+
+
+def equivocation(value, trust):
+    """The two messages, after a check of their signatures."""
+    kind, epoch, view, key, first, second = value
+    need(kind in (0, 1, 2) and len(key) == 32, "not an equivocation")
+    name = b"_NOTARIZE" if kind == 0 else b"_FINALIZE"
+    if kind == 2:
+        first_message, first_signature = in_round(trust, b"_NULLIFY", epoch, view), first
+    else:
+        need(first[:2] < second[:2], "votes out of order, or for one block")
+        first_message, first_signature = vote(trust, epoch, view, first[0], first[1], name), first[2]
+    messages = [first_message, vote(trust, epoch, view, second[0], second[1], name)]
+    for message, signature in zip(messages, [first_signature, second[2]]):
+        need(len(signature) == 64, "a signature of the wrong length")
+        ed25519(key, message, signature)
+    return messages
 
 
 def finality_proof(value, trust):
@@ -524,6 +545,10 @@ class Vectors:
             header = finality_proof(value, self.trust)
             need(header["height"] == 3, "another header")
             say("message", vote(self.trust, *value[1:4], sha256(encode(value[0]))))
+        elif kind == "Equivocation":
+            messages = equivocation(value, self.trust)
+            need(facts["messages"] == [message.hex() for message in messages], "messages")
+            need(value[3] == self.trust.validators[2][0], "another validator")
         elif kind == "TrieProof":
             trie_proof(value, bytes.fromhex(facts["root"]), bytes.fromhex(facts["path"]))
         elif kind == "StateProof":
@@ -631,6 +656,8 @@ def main():
     name = bytes.fromhex(facts["record-proof"]["transaction_id"])
     run("record-proof, altered", lambda: vectors.altered(
         "record-proof", 61, lambda one: record_proof(one, vectors.trust, name)))
+    for name in ("equivocation-notarize", "equivocation-nullify"):
+        run(f"{name}, altered", lambda: vectors.altered(name, 7, lambda one: equivocation(one, vectors.trust)))
     print(f"{len(vectors.rows)} vectors, {failed} failures")
     return 1 if failed else 0
 

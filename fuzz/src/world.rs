@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use tabellion_consortium::Genesis;
-use tabellion_ledger::{HeaderHash, LedgerId, PublicKey, Roster, cbor};
+use tabellion_ledger::{Equivocation, HeaderHash, LedgerId, PublicKey, Roster, cbor};
 
 /// What a verifier knows, and which headers are final.
 pub struct World {
@@ -15,6 +15,8 @@ pub struct World {
     pub keys: Vec<PublicKey>,
     /// Headers that the vectors prove. Nothing else can be proved under this roster.
     pub proved: Vec<HeaderHash>,
+    /// The equivocations among the vectors. Nobody else can be convicted.
+    pub convicted: Vec<Equivocation>,
 }
 
 macro_rules! vector {
@@ -31,7 +33,14 @@ pub fn world() -> &'static World {
         let keys = genesis.members.iter().flat_map(|member| member.keys.clone()).collect();
         let headers = [vector!("header-2"), vector!("header-3")];
         let proved = headers.iter().map(|header| HeaderHash::of(header)).collect();
-        World { ledger: genesis.ledger_id(), roster: genesis.roster(), keys, proved }
+        let evidence = [
+            vector!("equivocation-notarize"),
+            vector!("equivocation-finalize"),
+            vector!("equivocation-nullify"),
+        ];
+        let decode = |bytes: &Vec<u8>| cbor::from_bytes(bytes, Equivocation::BYTES_MAX);
+        let convicted = evidence.iter().map(|bytes| decode(bytes).expect("the vector is evidence")).collect();
+        World { ledger: genesis.ledger_id(), roster: genesis.roster(), keys, proved, convicted }
     })
 }
 

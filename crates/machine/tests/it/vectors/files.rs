@@ -101,6 +101,7 @@ fn target(kind: &str) -> Option<&'static str> {
         "Block" => "block",
         "Header" | "LaneHeader" | "ChainHeader" => "header",
         "FinalityProof" => "finality_proof",
+        "Equivocation" => "equivocation",
         "TrieProof" => "trie_proof",
         "StateProof" => "state_proof",
         "ProvedHeader" | "RecordProof" => "record_proof",

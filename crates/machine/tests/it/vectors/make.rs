@@ -11,12 +11,13 @@ use tabellion_machine::ChainHeader;
 use tabellion_pki::{certificate_key, certificates_of_key_key, scheduled_key};
 
 use super::chain::{CERTIFICATES, Chain, Frozen};
+use super::equivocation::equivocations;
 use super::files::Vector;
 use super::keys::MemberKey;
 
 type Facts = Vec<(&'static str, Value)>;
 
-fn vector<T: Wire>(name: &str, kind: &'static str, about: &str, value: &T, facts: Facts) -> Vector {
+pub fn vector<T: Wire>(name: &str, kind: &'static str, about: &str, value: &T, facts: Facts) -> Vector {
     Vector { name: name.to_owned(), kind, about: about.to_owned(), bytes: cbor::to_bytes(value), facts }
 }
 
@@ -31,6 +32,7 @@ pub fn vectors(frozen: &Frozen) -> Vec<Vector> {
     all.extend(records(&chain));
     all.extend(state_proofs(&chain));
     all.extend(record_proofs(&chain));
+    all.extend(equivocations(&chain));
     all
 }
 

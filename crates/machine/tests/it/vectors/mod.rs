@@ -3,6 +3,7 @@
 //! vectors/README.md says how they are written anew.
 
 mod chain;
+mod equivocation;
 mod files;
 mod keys;
 mod make;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use tabellion_consortium::{Genesis, Parameters};
 use tabellion_ledger::trie::TrieProof;
 use tabellion_ledger::{
-    Block, Content, DecodeError, Envelope, FinalityProof, Header, HistoryState, LaneHeader, LaneState,
+    Block, Content, DecodeError, Envelope, Equivocation, FinalityProof, Header, HistoryState, LaneHeader, LaneState,
     LedgerId, ProvedHeader, PublicKey, RecordProof, Roster, StateProof, StateRoot, Transaction, Wire, cbor,
 };
 use tabellion_machine::{ChainHeader, Replay};
@@ -52,6 +53,7 @@ fn again_as(kind: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         "KeyRecord" => again::<KeyRecord>(bytes),
         "Scheduled" => again::<Scheduled>(bytes),
         "FinalityProof" => again::<FinalityProof>(bytes),
+        "Equivocation" => again::<Equivocation>(bytes),
         "ChainHeader" => again::<ChainHeader>(bytes),
         "TrieProof" => again::<TrieProof>(bytes),
         "StateProof" => again::<StateProof>(bytes),
@@ -127,6 +129,10 @@ fn the_frozen_proofs_hold_with_the_genesis_document_alone() {
             let record = proof.record.as_deref().map(decode::<CertificateRecord>);
             assert_eq!(Standing::of(record.as_ref(), header.time), standing, "{name}");
         }
+    }
+    for name in ["notarize", "finalize", "nullify"] {
+        let evidence: Equivocation = decode(&files[&format!("equivocation-{name}")]);
+        assert_eq!(evidence.verify(&ledger, &roster.validators()[2].key), Ok(()), "{name}");
     }
     for name in ["record-proof", "record-proof-older"] {
         let proof: RecordProof = decode(&files[name]);
