@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 use tabellion_consortium::{Genesis, Parameters};
 use tabellion_ledger::trie::TrieProof;
 use tabellion_ledger::{
-    Block, Content, DecodeError, Envelope, Equivocation, FinalityProof, Header, HistoryState, LaneHeader, LaneState,
-    LedgerId, ProvedHeader, PublicKey, RecordProof, Roster, StateProof, StateRoot, Transaction, Wire, cbor,
+    Block, Content, DecodeError, Envelope, Equivocation, FinalityProof, Header, HistoryState, LaneHeader,
+    LaneState, LedgerId, ProvedHeader, PublicKey, RecordProof, Roster, StateProof, StateRoot, Transaction,
+    Wire, cbor,
 };
 use tabellion_machine::{ChainHeader, Replay};
 use tabellion_pki::{Action, CertificateRecord, KeyRecord, Scheduled, Standing, precheck_bytes};
