@@ -572,12 +572,26 @@ class Vectors:
 
     def first_state(self, records):
         """Section 11.3: the state root of the genesis header follows from the genesis document."""
-        _, _, _, members, validators, parameters, anchors = decode(self.bytes["genesis"])
-        state = {b"parameters": encode(parameters), b"roster": encode([0, [one for one, _ in validators]])}
+        _, _, time, members, validators, parameters, anchors = decode(self.bytes["genesis"])
+        roster, since = [0, [one for one, _ in validators]], [0, time]
+        state = {b"parameters": encode(parameters), b"roster": encode(roster)}
+        state[b"members"] = encode([[name, 0] for name, _, _, _ in members])
         for name, title, keys, roles in members:
             ids = [sha256(spki(key)) for key in keys]
-            state[b"member/" + name.encode()] = encode([name, title, ids, roles])
-            state.update({b"key/" + key_id: encode([name, key]) for key_id, key in zip(ids, keys)})
+            record = [name, title, "", 0, since, ids, sorted(set(roles)), [0, None]]
+            state[b"member/" + name.encode()] = encode(record)
+            for key_id, key in zip(ids, keys):
+                state[b"key/" + key_id] = encode([name, [0, None], key, since, None])
+        book = []
+        for (key, name, title), address in validators:
+            node = sha256(spki([-8, key]))
+            state[b"key/" + node] = encode([name, [3, node], [-8, key], since, None])
+            record = [node, name, title, 0, key, None, address, since, 0, None, None]
+            state[b"node/" + node] = encode(record)
+            book.append([node, key, name, title, 0, address])
+        book.sort()
+        state[b"nodes"] = encode([[node, name] for node, _, name, _, _, _ in book])
+        state[b"committee"] = encode([0, 0, book])
         state.update({b"anchor/" + sha256(der): der for der in anchors})
         first = fields(HEADER, decode(self.bytes["header-0"]))
         root = trie_root({state_path(1, key): sha256(record) for key, record in state.items()})
