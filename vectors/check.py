@@ -365,10 +365,20 @@ class Trust:
         need(version == 1, "another version")
         self.ledger = sha256(genesis)
         roster = [0, [validator for validator, _ in validators]]
-        self.validators, self.roster = roster[1], sha256(encode(roster))
-        keys = [key for key, _, _ in self.validators]
+        self.take(*roster)
+
+    def take(self, number, validators):
+        self.number, self.validators, self.roster = number, validators, sha256(encode([number, validators]))
+        keys = [key for key, _, _ in validators]
         need(keys == sorted(set(keys)) and 1 <= len(keys) <= 128, "not a roster")
         self.quorum = 2 * len(keys) // 3 + 1
+
+    def after(self, number, validators):
+        """The same ledger after a change of validators."""
+        later = object.__new__(Trust)
+        later.ledger = self.ledger
+        later.take(number, validators)
+        return later
 
 
 def varint(value):
@@ -417,6 +427,22 @@ def finality_proof(value, trust):
         need(len(signature) == 64, "a signature of the wrong length")
         ed25519(trust.validators[index][0], message, signature)
     return named
+
+
+def hand_over(value, trust):
+    """Who is trusted from then on, and the last height of those before."""
+    last, (number, validators), between, accepted = value
+    header, roster = finality_proof(last, trust), sha256(encode(value[1]))
+    need(header["next_roster"] == roster != header["roster"] and number == trust.number + 1, "another roster")
+    before = last[0]
+    for one in [*between, accepted[0]]:
+        named, above = fields(HEADER, one), fields(HEADER, before)
+        need(named["previous"] == sha256(encode(before)) and named["height"] == above["height"] + 1, "no link")
+        need(named["roster"] == roster and named["time"] >= above["time"], "no link")
+        before = one
+    later = trust.after(number, validators)
+    finality_proof(accepted, later)
+    return later, header["height"]
 
 
 def state_proof(value, trust, number, key):
@@ -549,6 +575,10 @@ class Vectors:
             messages = equivocation(value, self.trust)
             need(facts["messages"] == [message.hex() for message in messages], "messages")
             need(value[3] == self.trust.validators[2][0], "another validator")
+        elif kind == "HandOver":
+            later, height = hand_over(value, self.trust)
+            say("roster_hash", later.roster)
+            need(height == facts["last_height"], "another height")
         elif kind == "TrieProof":
             trie_proof(value, bytes.fromhex(facts["root"]), bytes.fromhex(facts["path"]))
         elif kind == "StateProof":
@@ -567,7 +597,7 @@ class Vectors:
         elif kind == "ChainHeader":
             need(value[0] in (0, 1), "not a chain header")
         else:
-            need(kind in ("Action", "Parameters"), f"an unknown type {kind}")
+            need(kind in ("Action", "ConsortiumAction", "Parameters"), f"an unknown type {kind}")
         return None
 
     def first_state(self, records):
@@ -672,6 +702,7 @@ def main():
         "record-proof", 61, lambda one: record_proof(one, vectors.trust, name)))
     for name in ("equivocation-notarize", "equivocation-nullify"):
         run(f"{name}, altered", lambda: vectors.altered(name, 7, lambda one: equivocation(one, vectors.trust)))
+    run("hand-over, altered", lambda: vectors.altered("hand-over", 7, lambda one: hand_over(one, vectors.trust)))
     print(f"{len(vectors.rows)} vectors, {failed} failures")
     return 1 if failed else 0
 

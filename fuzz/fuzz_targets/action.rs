@@ -1,4 +1,4 @@
-//! Actions of the certificate lane.
+//! Actions of the certificate lane and of the consortium lane.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,6 +6,7 @@ use tabellion_fuzz::same_bytes_again;
 use tabellion_pki::{Action, check_recorded};
 
 fuzz_target!(|bytes: &[u8]| {
+    same_bytes_again::<tabellion_consortium::Action>(bytes);
     same_bytes_again::<Action>(bytes);
     if let Ok(action) = Action::from_bytes(bytes) {
         let Action::Publish(entries) = &action;

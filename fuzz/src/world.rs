@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use tabellion_consortium::Genesis;
-use tabellion_ledger::{Equivocation, HeaderHash, LedgerId, PublicKey, Roster, cbor};
+use tabellion_ledger::{Equivocation, HandOver, HeaderHash, LedgerId, PublicKey, Roster, cbor};
 
 /// What a verifier knows, and which headers are final.
 pub struct World {
@@ -15,6 +15,8 @@ pub struct World {
     pub keys: Vec<PublicKey>,
     /// Headers that the vectors prove. Nothing else can be proved under this roster.
     pub proved: Vec<HeaderHash>,
+    /// The only hand-over there is.
+    pub hand_over: HandOver,
     /// The equivocations among the vectors. Nobody else can be convicted.
     pub convicted: Vec<Equivocation>,
 }
@@ -40,7 +42,9 @@ pub fn world() -> &'static World {
         ];
         let decode = |bytes: &Vec<u8>| cbor::from_bytes(bytes, Equivocation::BYTES_MAX);
         let convicted = evidence.iter().map(|bytes| decode(bytes).expect("the vector is evidence")).collect();
-        World { ledger: genesis.ledger_id(), roster: genesis.roster(), keys, proved, convicted }
+        let hand_over = vector!("hand-over");
+        let hand_over = cbor::from_bytes(&hand_over, hand_over.len()).expect("the vector is a hand-over");
+        World { ledger: genesis.ledger_id(), roster: genesis.roster(), keys, proved, hand_over, convicted }
     })
 }
 

@@ -102,11 +102,12 @@ fn target(kind: &str) -> Option<&'static str> {
         "Header" | "LaneHeader" | "ChainHeader" => "header",
         "FinalityProof" => "finality_proof",
         "Equivocation" => "equivocation",
+        "HandOver" => "hand_over",
         "TrieProof" => "trie_proof",
         "StateProof" => "state_proof",
         "ProvedHeader" | "RecordProof" => "record_proof",
         "Genesis" | "Parameters" | "Roster" => "genesis",
-        "Action" => "action",
+        "Action" | "ConsortiumAction" => "action",
         "HistoryState" | "LaneState" | "CertificateRecord" | "KeyRecord" | "Scheduled" | "PublicKey" => {
             "records"
         }

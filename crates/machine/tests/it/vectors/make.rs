@@ -13,6 +13,7 @@ use tabellion_pki::{certificate_key, certificates_of_key_key, scheduled_key};
 use super::chain::{CERTIFICATES, Chain, Frozen};
 use super::equivocation::equivocations;
 use super::files::Vector;
+use super::governance::governance;
 use super::keys::MemberKey;
 
 type Facts = Vec<(&'static str, Value)>;
@@ -33,6 +34,7 @@ pub fn vectors(frozen: &Frozen) -> Vec<Vector> {
     all.extend(state_proofs(&chain));
     all.extend(record_proofs(&chain));
     all.extend(equivocations(&chain));
+    all.extend(governance(&chain));
     all
 }
 

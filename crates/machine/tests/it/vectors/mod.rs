@@ -5,6 +5,7 @@
 mod chain;
 mod equivocation;
 mod files;
+mod governance;
 mod keys;
 mod make;
 
@@ -13,9 +14,9 @@ use std::collections::BTreeMap;
 use tabellion_consortium::{Genesis, Parameters};
 use tabellion_ledger::trie::TrieProof;
 use tabellion_ledger::{
-    Block, Content, DecodeError, Envelope, Equivocation, FinalityProof, Header, HistoryState, LaneHeader,
-    LaneState, LedgerId, ProvedHeader, PublicKey, RecordProof, Roster, StateProof, StateRoot, Transaction,
-    Wire, cbor,
+    Block, Content, DecodeError, Envelope, Equivocation, FinalityProof, HandOver, Header, HistoryState,
+    LaneHeader, LaneState, LedgerId, ProvedHeader, PublicKey, RecordProof, Roster, StateProof, StateRoot,
+    Transaction, Wire, cbor,
 };
 use tabellion_machine::{ChainHeader, Replay};
 use tabellion_pki::{Action, CertificateRecord, KeyRecord, Scheduled, Standing, precheck_bytes};
@@ -55,6 +56,8 @@ fn again_as(kind: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         "Scheduled" => again::<Scheduled>(bytes),
         "FinalityProof" => again::<FinalityProof>(bytes),
         "Equivocation" => again::<Equivocation>(bytes),
+        "HandOver" => again::<HandOver>(bytes),
+        "ConsortiumAction" => again::<tabellion_consortium::Action>(bytes),
         "ChainHeader" => again::<ChainHeader>(bytes),
         "TrieProof" => again::<TrieProof>(bytes),
         "StateProof" => again::<StateProof>(bytes),
@@ -135,6 +138,9 @@ fn the_frozen_proofs_hold_with_the_genesis_document_alone() {
         let evidence: Equivocation = decode(&files[&format!("equivocation-{name}")]);
         assert_eq!(evidence.verify(&ledger, &roster.validators()[2].key), Ok(()), "{name}");
     }
+    let hand_over: HandOver = decode(&files["hand-over"]);
+    let (next, last) = hand_over.verify(&ledger, &roster).unwrap();
+    assert_eq!((next.number(), last.0), (1, 4));
     for name in ["record-proof", "record-proof-older"] {
         let proof: RecordProof = decode(&files[name]);
         let id = Transaction::from_bytes(&proof.transaction).unwrap().id();
