@@ -59,8 +59,8 @@ impl EngineError {
         Self::Journal { operation: operation.into(), source }
     }
 
-    /// The error with its cause, where the engine does not know it: asked from the disk again, by a write into
-    /// the engine's folder. A new file's first bytes fail without a cause.
+    /// The error with its cause, where the engine does not know it: asked from the disk again, by a write
+    /// into the engine's folder. A new file's first bytes fail without a cause.
     pub(crate) fn with_cause(self, folder: &Path) -> Self {
         match self {
             Self::Journal { operation, source } if source.kind() == io::ErrorKind::Other => {

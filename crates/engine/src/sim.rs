@@ -2,8 +2,8 @@
 //!
 //! [`run`] is what production runs, generic over runtime and network. With the feature `sim` there is also a
 //! whole simulated world of concrete types: a deterministic runtime, links that delay and lose, nodes that
-//! crash, whose disks are slow, or that lie to their peers. It stands on parts of the engine that have no stable form yet, so nothing in production may use the
-//! feature.
+//! crash, whose disks are slow, or that lie to their peers. It stands on parts of the engine that have no
+//! stable form yet, so nothing in production may use the feature.
 
 #[cfg(feature = "sim")]
 mod disk;

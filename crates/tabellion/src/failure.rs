@@ -220,8 +220,8 @@ impl From<anyhow::Error> for Failure {
         let failure = Self::new(Code::Error, format!("{error:#}"));
         match error.downcast_ref::<tabellion_node::NodeError>() {
             Some(node) if node.is_disk_full() => failure.hint(
-                "the disk is full: make room for the node's data, then start the node again; it catches up by \
-                 itself, and nothing that was acknowledged is lost",
+                "the disk is full: make room for the node's data, then start the node again; it catches up \
+                 by itself, and nothing that was acknowledged is lost",
             ),
             _ => failure,
         }

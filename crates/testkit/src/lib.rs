@@ -1,8 +1,8 @@
 //! Seeded plans and properties over whole nodes: the product's core and store on a simulated network.
 //!
-//! A plan is a function of its seed: which nodes crash and restart, which links break and lose messages, whose
-//! disks are slow, how one validator lies, what is published where. After each step the properties hold or
-//! the run panics with the command that replays it.
+//! A plan is a function of its seed: which nodes crash and restart, which links break and lose messages,
+//! whose disks are slow, how one validator lies, what is published where. After each step the properties hold
+//! or the run panics with the command that replays it.
 //!
 //! ```text
 //! seed -> Chance -> steps: publish, crash, restart, partition, loss, heal -> properties of the honest nodes
