@@ -243,7 +243,8 @@ pub(crate) struct After {
 
 /// Changes of validators for light clients
 ///
-/// An array of HandOver, ascending, at most 100: each is signed by a quorum of the validators before and after.
+/// An array of HandOver, ascending, at most 100: each is signed by a quorum of the validators before and
+/// after.
 #[utoipa::path(
     get, path = "/v1/hand-overs", tag = "Chain", params(After),
     responses((status = 200, description = "CBOR, or JSON where Accept names it", content(

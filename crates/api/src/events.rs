@@ -144,8 +144,8 @@ fn event<T: serde::Serialize>(name: &str, id: String, data: &T) -> SseEvent {
 
 /// What is new, as Server-Sent Events
 ///
-/// `curl -N` shows them. An event is named after its lane, `consortium` or `certificate`; events named `block`
-/// end each block. Ids are `height:index`; after a break the stream goes on behind the id in the
+/// `curl -N` shows them. An event is named after its lane, `consortium` or `certificate`; events named
+/// `block` end each block. Ids are `height:index`; after a break the stream goes on behind the id in the
 /// Last-Event-ID header. A reader that is too slow is cut off and asks again.
 #[utoipa::path(
     get, path = "/v1/events", tag = "Events",

@@ -105,9 +105,9 @@ pub struct Block {
     pub header: Header,
     /// The lanes with records.
     pub lanes: Vec<LaneBody>,
-    /// On a ledger of identifiers: the attachments of each transaction that are not recorded, in order of lanes
-    /// and records, which travel with a proposal so that every validator can verify. The digest commits to
-    /// them through the root in each signed content. Empty once the block is finalised, and on a ledger of
+    /// On a ledger of identifiers: the attachments of each transaction that are not recorded, in order of
+    /// lanes and records, which travel with a proposal so that every validator can verify. The digest commits
+    /// to them through the root in each signed content. Empty once the block is finalised, and on a ledger of
     /// full certificates.
     pub carried: Vec<Vec<Vec<u8>>>,
 }

@@ -199,7 +199,8 @@ impl Transaction {
     ///
     /// Shape: leaf hash (RFC 9162) of transaction id || SHA-256(recorded bytes). The identifier alone leaves
     /// the signature out, and whether attachments are recorded; with the second half the header commits to
-    /// every byte of the body, so nobody can pass on a block whose body was altered under an unchanged digest.
+    /// every byte of the body, so nobody can pass on a block whose body was altered under an unchanged
+    /// digest.
     pub fn record_leaf(&self) -> Hash {
         self.0.record_leaf
     }

@@ -136,7 +136,8 @@ pub enum BlockFault {
 }
 
 /// When a block is due though no transaction waits: the first one, a heartbeat, the start of a scheduled
-/// publication, the deadline of a proposal, or at once while a change of validators waits for its epoch's end.
+/// publication, the deadline of a proposal, or at once while a change of validators waits for its epoch's
+/// end.
 pub fn next_due(parent: &Parent<'_>, rules: &Ruleset) -> Option<TimeMs> {
     let heartbeat_ms = rules.parameters().block.heartbeat_ms;
     let heartbeat = match parent.header.height {

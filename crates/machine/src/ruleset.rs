@@ -46,8 +46,8 @@ pub enum RulesetFault {
     },
 }
 
-/// Judges parameters that members propose: whether path validation can follow them upon a state that holds the
-/// certificates of their trusted CAs. Which versions this program has plays no part, so that all programs
+/// Judges parameters that members propose: whether path validation can follow them upon a state that holds
+/// the certificates of their trusted CAs. Which versions this program has plays no part, so that all programs
 /// judge alike.
 pub(crate) fn judge(parameters: &Parameters, view: &dyn View) -> Result<(), String> {
     let anchors = anchors(parameters, view).map_err(|fault| fault.to_string())?;
