@@ -89,7 +89,7 @@ pub enum BlockFault {
         /// The transaction.
         id: TransactionId,
         /// Why.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
     },
     /// A transaction that was checked under other parameters, or another one than the block's.
     #[error("transaction number {index} was not checked for this block")]
@@ -218,7 +218,8 @@ pub fn execute(
         let known =
             checked.get(index).filter(|known| is_same(known, transaction, rules) && checked.len() == count);
         let known = known.ok_or(BlockFault::Unchecked { index })?;
-        run.transaction(known).map_err(|refusal| BlockFault::Refused { id: transaction.id(), refusal })?;
+        run.transaction(known)
+            .map_err(|refusal| BlockFault::Refused { id: transaction.id(), refusal: Box::new(refusal) })?;
     }
     let outcome = run.finish(header.proposer)?;
     compare(header, &outcome.block.header)?;

@@ -57,7 +57,7 @@ pub enum ReplayFault {
         /// The transaction.
         id: TransactionId,
         /// Why.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
     },
     /// The members decided on rules that this program cannot follow.
     #[error("from block {height} on this program cannot follow the ledger: {fault}")]
@@ -65,7 +65,7 @@ pub enum ReplayFault {
         /// The block after which they hold.
         height: Height,
         /// Why not.
-        fault: RulesetFault,
+        fault: Box<RulesetFault>,
     },
     /// Execution gives another block.
     #[error("block {height} does not follow from the ones before: {fault}")]
@@ -150,11 +150,15 @@ impl Replay {
                 false => check_recorded(transaction.clone(), &self.rules, &self.state),
             };
             let id = transaction.id();
-            checked.push(outcome.map_err(|refusal| ReplayFault::Refused { height, id, refusal })?);
+            checked.push(outcome.map_err(|refusal| ReplayFault::Refused {
+                height,
+                id,
+                refusal: Box::new(refusal),
+            })?);
         }
         let outcome = execute(&self.parent(), &self.rules, block, &checked);
         let outcome = outcome.map_err(|fault| ReplayFault::Block { height, fault })?;
-        self.go_on(&outcome).map_err(|fault| ReplayFault::Rules { height, fault })?;
+        self.go_on(&outcome).map_err(|fault| ReplayFault::Rules { height, fault: Box::new(fault) })?;
         Ok(outcome)
     }
 

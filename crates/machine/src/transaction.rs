@@ -26,7 +26,7 @@ pub struct Checked {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
     /// Govern the consortium.
-    Consortium(consortium::Checked),
+    Consortium(Box<consortium::Checked>),
     /// Publish certificates.
     Certificate(pki::CheckedPublish),
 }
@@ -159,7 +159,7 @@ fn check_signature(
 fn check_consortium(transaction: &Transaction, by: &Submitter, rules: &Ruleset) -> Result<Work, Refusal> {
     let action = &transaction.content().action;
     let checked = consortium::check(action, transaction.attachments(), by, &rules.ledger())?;
-    Ok(Work::Consortium(checked))
+    Ok(Work::Consortium(Box::new(checked)))
 }
 
 fn action_of(transaction: &Transaction) -> Result<pki::Action, Refusal> {
