@@ -76,6 +76,7 @@ pub enum MemberKeyCommand {
     /// Retire a key for good
     Retire {
         /// The key's identifier.
+        #[arg(id = "retired", value_name = "KEY")]
         key: KeyId,
     },
 }
@@ -149,6 +150,7 @@ pub enum AccountKeyCommand {
         /// The account.
         name: AccountName,
         /// The key's identifier.
+        #[arg(id = "retired", value_name = "KEY")]
         key: KeyId,
     },
 }
@@ -237,6 +239,7 @@ pub enum ChangeArgs {
     /// A node becomes a validator with the next epoch
     AddValidator {
         /// The node: its name or its identifier.
+        #[arg(id = "named", value_name = "NODE")]
         node: String,
     },
     /// A node takes a validator's place with the next epoch
@@ -249,6 +252,7 @@ pub enum ChangeArgs {
     /// A validator loses its vote with the next epoch, and follows
     RemoveValidator {
         /// The validator: its name or its identifier.
+        #[arg(id = "named", value_name = "NODE")]
         node: String,
     },
     /// Trusted CAs come and go
@@ -362,6 +366,7 @@ pub enum NodeCommand {
     /// Take a node off the ledger that is no validator
     Remove {
         /// The node: its name or its identifier.
+        #[arg(id = "named", value_name = "NODE")]
         node: String,
     },
     /// Give a node another key from the next epoch on
