@@ -230,8 +230,8 @@ pub(crate) async fn proposal(
 
 /// What a change would change
 ///
-/// Nothing is recorded and nobody votes: the change is made upon the newest state and thrown away. A change that
-/// could not take effect is answered with its refusal.
+/// Nothing is recorded and nobody votes: the change is made upon the newest state and thrown away. A change
+/// that could not take effect is answered with its refusal.
 #[utoipa::path(
     post, path = "/v1/proposals/dry-run", tag = "Consortium",
     request_body(content = Object, description = "A change, for example `{\"change\": \"stop\"}`"),

@@ -21,8 +21,8 @@ use crate::{certificates, chain, consortium, events, node, transactions};
         (name = "Certificates", description = "Publish, verify, look up"),
         (name = "Transactions", description = "Submit, follow, prove"),
         (name = "Chain", description = "Blocks, headers, genesis"),
-        (name = "Consortium", description = "Members, nodes, proposals, parameters. Read here; changed by signed \
-                                             transactions: POST /v1/transactions"),
+        (name = "Consortium", description = "Members, nodes, proposals, parameters. Read here; changed by \
+                                             signed transactions: POST /v1/transactions"),
         (name = "Events", description = "What is new"),
         (name = "Node", description = "Health and metrics"),
     ),

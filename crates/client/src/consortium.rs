@@ -1,5 +1,5 @@
-//! Governing: actions of the consortium lane, with the signatures that show that keys are held; what the consortium
-//! has on record, proved.
+//! Governing: actions of the consortium lane, with the signatures that show that keys are held; what the
+//! consortium has on record, proved.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,8 +24,8 @@ use crate::publish::Signer;
 use crate::relying_party::RelyingParty;
 use crate::trust::TrustError;
 
-/// Rounds of reading until all that a dry run looks at stands still; a ledger whose consortium acts that often
-/// within a second is none that people govern.
+/// Rounds of reading until all that a dry run looks at stands still; a ledger whose consortium acts that
+/// often within a second is none that people govern.
 const ROUNDS_MAX: usize = 64;
 
 /// Shows that somebody holds a key: offers it for a member or one of its accounts.

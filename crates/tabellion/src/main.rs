@@ -1,7 +1,7 @@
 //! The one binary: a command line over the client library, and over a node.
 //!
 //! ```text
-//! cli (what was asked) -> context (which network, as whom) -> cert | ledger | key | bench | consortium -> output, exit code
+//! cli (what was asked) -> context (which network, as whom) -> cert | ledger | consortium | ... -> output, exit
 //! ```
 mod bench;
 mod cert;

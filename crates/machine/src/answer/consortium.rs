@@ -1,5 +1,5 @@
-//! What a reader is told of the consortium. Documents of the consortium's own (a change, the parameters) stand as
-//! their JSON, which is also what a plan or a proposal is written in.
+//! What a reader is told of the consortium. Documents of the consortium's own (a change, the parameters) stand
+//! as their JSON, which is also what a plan or a proposal is written in.
 
 use serde::{Deserialize, Serialize};
 use tabellion_consortium::{

@@ -83,7 +83,8 @@ async fn tell(
         "node": id.to_string(), "member": invitation.member, "name": invitation.name, "folder": data,
     }));
     output.say(format!(
-        "The other nodes know it from block {} on, when the epoch ends. Start it with:\n  tabellion node --config {}",
+        "The other nodes know it from block {} on, when the epoch ends. Start it with:\n  \
+         tabellion node --config {}",
         (epoch + 1).saturating_mul(epoch_blocks),
         data.display()
     ));

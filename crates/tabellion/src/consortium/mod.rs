@@ -1,7 +1,7 @@
 //! `tabellion member | account | role | propose | vote | proposal | node ...`: the consortium governs itself.
 //!
 //! ```text
-//! arguments -> action -> signed by the member's key -> recorded?      what is told of the ledger: proved records
+//! arguments -> action -> signed by the member's key -> recorded?      what is told: proved records
 //! ```
 mod account;
 mod args;

@@ -82,7 +82,7 @@ async fn invite(args: InviteArgs, context: &Context, output: Output) -> Done {
         key: pem::encode(&pem::Pem::new("PRIVATE KEY", pkcs8)),
     };
     let text = toml::to_string(&file).map_err(|error| Failure::of(Code::Error, &error))?;
-    // Before it is recorded: a crash leaves a file that lets nobody in, and not an invitation without its key.
+    // Before it is recorded: a crash leaves a file that lets nobody in, not an invitation without its key.
     write_secret(&out, text.as_bytes())?;
     let action = Action::Invite(Invite { key: public, role, name: name.clone(), expires });
     let what = format!("invitation of {role} node {name} of {}", record.member);
