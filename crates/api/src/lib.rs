@@ -15,6 +15,7 @@ mod backend;
 mod certificates;
 mod chain;
 mod config;
+mod consortium;
 mod encoding;
 mod events;
 mod face;

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use utoipa::OpenApi;
 
-use crate::{certificates, chain, events, node, transactions};
+use crate::{certificates, chain, consortium, events, node, transactions};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,6 +21,8 @@ use crate::{certificates, chain, events, node, transactions};
         (name = "Certificates", description = "Publish, verify, look up"),
         (name = "Transactions", description = "Submit, follow, prove"),
         (name = "Chain", description = "Blocks, headers, genesis"),
+        (name = "Consortium", description = "Members, nodes, proposals, parameters. Read here; changed by \
+                                             signed transactions: POST /v1/transactions"),
         (name = "Events", description = "What is new"),
         (name = "Node", description = "Health and metrics"),
     ),
@@ -30,6 +32,9 @@ use crate::{certificates, chain, events, node, transactions};
         transactions::submit, transactions::transaction, transactions::bytes, transactions::proof,
         chain::ledger, chain::genesis, chain::block, chain::bytes, chain::finality, chain::headers,
         chain::hand_overs,
+        consortium::state, consortium::members, consortium::member, consortium::nodes, consortium::node,
+        consortium::proposals, consortium::proposal, consortium::try_change, consortium::current_parameters,
+        consortium::permissions,
         events::events, node::health, node::ready, node::metrics,
     ),
     components(schemas(tabellion_machine::BlockEventAnswer)),

@@ -14,6 +14,7 @@
 pub mod bench;
 mod certificate;
 mod chain;
+mod consortium;
 mod error;
 mod event;
 mod key;
@@ -31,6 +32,7 @@ mod trust;
 
 pub use certificate::{Certificate, CertificateInput, InputError, read_certificates};
 pub use chain::{ChainError, ChainPool, FoundChain, Verifier, leaves};
+pub use consortium::{Governed, join, node_key_of, offer_key, rotate};
 pub use error::ClientError;
 pub use event::{EventStream, ServerEvent};
 pub use key::{KeyError, SigningKey};

@@ -2,7 +2,7 @@
 
 use tabellion_ledger::cbor::{self, Writer};
 use tabellion_ledger::{
-    CertificateId, Header, Height, KeyId, RecordProof, StateProof, TimeMs, TransactionId,
+    CertificateId, Header, Height, KeyId, RecordProof, StateKey, StateProof, TimeMs, TransactionId,
 };
 use tabellion_machine::ChainHeader;
 
@@ -54,6 +54,38 @@ impl RelyingParty {
     /// Writes the memory of headers.
     pub fn save(&self) -> Result<(), ClientError> {
         Ok(self.light.save()?)
+    }
+
+    /// Any record of the state, proved, or that there is none; where a node's proof is too old or not signed
+    /// yet, the next node's.
+    pub async fn record<T: cbor::Wire>(
+        &mut self,
+        key: &StateKey,
+        now: TimeMs,
+    ) -> Result<(Option<T>, ProvedBy), ClientError> {
+        let proof = self.state_proof(key, now).await?;
+        Ok(self.light.trust().record(&proof, key.clone())?)
+    }
+
+    /// The proof of any record of the state, checked.
+    pub async fn state_proof(&mut self, key: &StateKey, now: TimeMs) -> Result<StateProof, ClientError> {
+        let mut tries = self.nodes.node_count();
+        loop {
+            tries -= 1;
+            match self.state_proof_once(key, now).await {
+                Err(ClientError::Light(LightError::Stale { .. })) if tries > 0 => self.nodes.next_node(),
+                Err(ClientError::Trust(error)) if tries > 0 && error.is_unsigned() => self.nodes.next_node(),
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn state_proof_once(&mut self, key: &StateKey, now: TimeMs) -> Result<StateProof, ClientError> {
+        let proof = self.nodes.state(key).await?;
+        self.know(&proof.finality.header).await?;
+        self.light.trust().record_bytes(&proof, key)?;
+        self.accept(&proof, now)?;
+        Ok(proof)
     }
 
     /// The status of a certificate, proved; where a node's proof is too old or not signed yet, the next

@@ -3,7 +3,8 @@
 use tabellion_ledger::cbor::{self, Reader, Wire};
 use tabellion_ledger::limits::BLOCK_BYTES_MAX;
 use tabellion_ledger::{
-    Block, CertificateId, FinalityProof, HandOver, Height, KeyId, RecordProof, TransactionId,
+    Block, CertificateId, FinalityProof, HandOver, Height, KeyId, RecordProof, StateKey, StateProof,
+    TransactionId,
 };
 use tabellion_machine::{
     BlockAnswer, CertificateList, ChainHeader, HealthAnswer, KeyAnswer, LedgerAnswer, StatusAnswer,
@@ -129,6 +130,11 @@ impl NodeClient {
         let mut input = Reader::new(&bytes);
         let list = input.list(HAND_OVERS_PAGE).and_then(|list| input.finish().map(|()| list));
         list.map_err(|error| self.unexpected(path, &error.to_string()))
+    }
+
+    /// A record of the state, or its absence, with the proof.
+    pub async fn state(&self, key: &StateKey) -> Result<StateProof, NodeError> {
+        self.cbor(&format!("/v1/state/{}/{}", key.map, hex::encode(&key.key)), PROOF_BYTES_MAX).await
     }
 
     async fn cbor<T: Wire>(&self, path: &str, bytes_max: usize) -> Result<T, NodeError> {

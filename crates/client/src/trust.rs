@@ -263,10 +263,20 @@ impl Trust {
         proof: &StateProof,
         key: StateKey,
     ) -> Result<(Option<T>, ProvedBy), TrustError> {
+        let (record, by) = self.record_bytes(proof, &key)?;
+        let decode = |bytes: &[u8]| cbor::from_bytes(bytes, RECORD_BYTES_MAX).map_err(TrustError::Record);
+        Ok((record.map(decode).transpose()?, by))
+    }
+
+    /// Checks the proof of any record of the state, or of its absence.
+    pub fn record_bytes<'a>(
+        &self,
+        proof: &'a StateProof,
+        key: &StateKey,
+    ) -> Result<(Option<&'a [u8]>, ProvedBy), TrustError> {
         let roster = self.roster_of(&proof.finality.header)?;
-        self.state(proof, roster, &key).map_err(TrustError::Proof)?;
-        let decode = |bytes: &Vec<u8>| cbor::from_bytes(bytes, RECORD_BYTES_MAX).map_err(TrustError::Record);
-        Ok((proof.record.as_ref().map(decode).transpose()?, by(&proof.finality, roster)))
+        self.state(proof, roster, key).map_err(TrustError::Proof)?;
+        Ok((proof.record.as_deref(), by(&proof.finality, roster)))
     }
 
     fn state(&self, proof: &StateProof, roster: &Roster, key: &StateKey) -> Result<(), ProofFault> {

@@ -3,10 +3,18 @@
 //! Identifiers and hashes are 64 hexadecimal digits, times are milliseconds since 1970, proofs and other
 //! bytes are base64 of their CBOR form (`docs/format.md`).
 
+mod consortium;
+
 use serde::{Deserialize, Serialize};
 use tabellion_ledger::Header;
 use tabellion_pki::{CertificateRecord, Standing};
 use utoipa::ToSchema;
+
+pub use consortium::{
+    BallotAnswer, DifferenceAnswer, DifferenceLine, MemberAnswer, MembersAnswer, NodeAnswer, NodesAnswer,
+    ParametersAnswer, PermissionAnswer, PermissionsAnswer, ProposalAnswer, ProposalsAnswer, StateAnswer,
+    TallyAnswer,
+};
 
 /// An error or a refusal, as RFC 9457 problem details.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

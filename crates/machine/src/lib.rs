@@ -23,9 +23,11 @@ mod ruleset;
 mod transaction;
 
 pub use answer::{
-    BlockAnswer, BlockEventAnswer, CertificateList, CertificateRow, ChainHeaderAnswer, HandOverAnswer,
-    HandOversAnswer, HeaderAnswer, HeadersAnswer, HealthAnswer, KeyAnswer, LaneAnswer, LedgerAnswer,
-    ProblemDetails, ProofAnswer, PublishAnswer, RecordAnswer, RefusedEntryAnswer, StatusAnswer,
+    BallotAnswer, BlockAnswer, BlockEventAnswer, CertificateList, CertificateRow, ChainHeaderAnswer,
+    DifferenceAnswer, DifferenceLine, HandOverAnswer, HandOversAnswer, HeaderAnswer, HeadersAnswer,
+    HealthAnswer, KeyAnswer, LaneAnswer, LedgerAnswer, MemberAnswer, MembersAnswer, NodeAnswer, NodesAnswer,
+    ParametersAnswer, PermissionAnswer, PermissionsAnswer, ProblemDetails, ProofAnswer, ProposalAnswer,
+    ProposalsAnswer, PublishAnswer, RecordAnswer, RefusedEntryAnswer, StateAnswer, StatusAnswer, TallyAnswer,
     TransactionAnswer, TransactionStanding, ValidatorAnswer,
 };
 pub use block::{BlockFault, Location, Outcome, Parent, Proposal, build, execute, is_due, next_due};
@@ -37,7 +39,7 @@ pub use refusal::Refusal;
 pub use replay::{MemoryState, Replay, ReplayFault};
 pub use request::{PublishRequest, VerifyRequest, WindowRequest};
 pub use ruleset::{LEDGER_VERSION, Ruleset, RulesetFault};
-pub use transaction::{Checked, Work, check, check_recorded, submit, would_apply};
+pub use transaction::{Checked, Work, check, check_recorded, dry_run, submit, would_apply};
 
 #[cfg(test)]
 mod tests;

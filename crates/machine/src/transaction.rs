@@ -181,6 +181,19 @@ pub fn would_apply(
     apply(checked, &ctx, rules, view).map(|_| ())
 }
 
+/// What a change would change if it took effect with the block after `parent`.
+///
+/// Refuses: what its proposal would be refused for.
+pub fn dry_run(
+    change: &consortium::Change,
+    parent: &Header,
+    view: &dyn View,
+) -> Result<consortium::Difference, Refusal> {
+    let (height, time) = (parent.height.next(), parent.time);
+    let ctx = Context { ledger: parent.ledger, height, time, previous_time: time };
+    Ok(consortium::dry_run(change, &ctx, &judge, view)?)
+}
+
 /// Applies a checked transaction to the state: time, replay, permission, then the service's own rules.
 pub(crate) fn apply(
     checked: &Checked,

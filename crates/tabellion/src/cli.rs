@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tabellion_ledger::Algorithm;
 
+use crate::consortium::{AccountCommand, MemberCommand, ProposalCommand, ProposeArgs, RoleCommand, VoteArgs};
 use crate::moment::{Moment, Span};
 use crate::node_commands::{DevArgs, NetworkCommand, NodeArgs};
 
@@ -58,6 +59,21 @@ const BENCH_PUBLISH_HELP: &str = "\
 Needs a CA under a trusted root: --ca-dir (`tabellion bench ca` makes one), --issuer and --issuer-key, or
 [bench] in the network's client.toml. The limit is measured first: raw path validations and signature
 checks per second on all cores, divided by the validators that share this machine.";
+
+const PROPOSE_HELP: &str = "\
+The proposer's own vote is for it; floor(2n/3) + 1 of n active members accept it. Example:
+
+  tabellion propose grant-role bravo auditor --reason 'as agreed in May' --dry-run
+  tabellion propose grant-role bravo auditor --reason 'as agreed in May'
+  tabellion vote 7 for                          each other member
+  tabellion proposal watch 7";
+
+const NODE_HELP: &str = "\
+Without a command it runs the node of --config. A new node joins in three steps:
+
+  tabellion node invite node-echo --out echo.invitation     its member, who is an operator
+  tabellion node join echo.invitation --data node-echo --listen 192.0.2.5:7441
+  tabellion node --config node-echo";
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -129,6 +145,23 @@ pub enum Command {
     /// The ledger itself: blocks, transactions, proofs
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Members of the consortium
+    #[command(subcommand)]
+    Member(MemberCommand),
+    /// Accounts: people and systems that act for a member
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// What each role may do
+    #[command(subcommand)]
+    Role(RoleCommand),
+    /// Propose a change to the members
+    #[command(after_help = PROPOSE_HELP)]
+    Propose(ProposeArgs),
+    /// Vote on a proposal, as a member; the ballot commits to what the proposal says
+    Vote(VoteArgs),
+    /// Proposals: list, show, watch, withdraw
+    #[command(subcommand)]
+    Proposal(ProposalCommand),
     /// Measure a network
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -137,7 +170,8 @@ pub enum Command {
     /// Make the files of a network for real hosts
     #[command(subcommand)]
     Network(NetworkCommand),
-    /// Run one node of a network
+    /// Run one node of a network; invite, join, list and remove nodes
+    #[command(after_help = NODE_HELP)]
     Node(NodeArgs),
     /// Print shell completions, for example: tabellion completions bash > /etc/bash_completion.d/tabellion
     Completions {

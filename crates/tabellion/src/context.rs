@@ -115,16 +115,22 @@ impl Context {
                  [default: ./{DEFAULT_FOLDER}]"
             )));
         }
-        let trust = match (&self.options.ca, &self.options.pin) {
-            (Some(path), _) => NodeTrust::Authorities(read_file(path, "CA file")?),
-            (None, Some(pin)) => NodeTrust::PinnedKey(parse_pin(pin)?),
-            (None, None) => {
-                return Err(Failure::new(Code::Usage, "nothing says how the node is known").hint(
-                    "name its CA with --ca FILE (tls-ca.pem of the network), or its key with --pin HEX",
-                ));
-            }
-        };
-        Ok(NodeClient::new(&self.options.node, &trust)?)
+        Ok(NodeClient::new(&self.options.node, &self.node_trust()?)?)
+    }
+
+    /// Addresses of the nodes.
+    pub fn node_urls(&self) -> &[String] {
+        &self.options.node
+    }
+
+    /// How the nodes are known.
+    pub fn node_trust(&self) -> Result<NodeTrust, Failure> {
+        match (&self.options.ca, &self.options.pin) {
+            (Some(path), _) => Ok(NodeTrust::Authorities(read_file(path, "CA file")?)),
+            (None, Some(pin)) => Ok(NodeTrust::PinnedKey(parse_pin(pin)?)),
+            (None, None) => Err(Failure::new(Code::Usage, "nothing says how the node is known")
+                .hint("name its CA with --ca FILE (tls-ca.pem of the network), or its key with --pin HEX")),
+        }
     }
 
     /// Nodes, genesis document and the memory of headers.

@@ -1,11 +1,12 @@
 //! The one binary: a command line over the client library, and over a node.
 //!
 //! ```text
-//! cli (what was asked) -> context (which network, as whom) -> cert | ledger | key | bench -> output, exit code
+//! cli (what was asked) -> context (which network, as whom) -> cert | ledger | consortium | ... -> output, exit
 //! ```
 mod bench;
 mod cert;
 mod cli;
+mod consortium;
 mod context;
 mod failure;
 mod key;
@@ -21,8 +22,10 @@ use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command};
+use crate::consortium::RoleCommand;
 use crate::context::Context;
 use crate::failure::{Code, Done, Failure};
+use crate::node_commands::NodeArgs;
 use crate::output::Output;
 
 /// Nodes make and drop many small values from several threads: a seventh of their work in the system's own
@@ -42,7 +45,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Command::Dev(args) => run_node(node_commands::dev(&args)),
-        Command::Node(args) => run_node(node_commands::node(&args)),
+        Command::Node(NodeArgs { command: None, run }) => run_node(node_commands::node(&run)),
         Command::Network(command) => node_commands::network(&command).map_err(Failure::from),
         command => Context::new(network, output).and_then(|context| run(command, &context, output)),
     };
@@ -76,6 +79,18 @@ fn run(command: Command, context: &Context, output: Output) -> Done {
             Command::Cert(command) => cert::run(command, context, output).await,
             Command::Ledger(command) => ledger::run(command, context, output).await,
             Command::Bench(command) => bench::run(command, context, output).await,
+            Command::Member(command) => consortium::run_member(command, context, output).await,
+            Command::Account(command) => consortium::run_account(command, context, output).await,
+            Command::Role(RoleCommand::List) => {
+                consortium::run_role(output);
+                Ok(())
+            }
+            Command::Propose(args) => consortium::run_propose(args, context, output).await,
+            Command::Vote(args) => consortium::run_vote(args, context, output).await,
+            Command::Proposal(command) => consortium::run_proposal(command, context, output).await,
+            Command::Node(NodeArgs { command: Some(command), .. }) => {
+                consortium::run_node(command, context, output).await
+            }
             // They need no context and are done above.
             Command::Completions { .. } | Command::Dev(_) | Command::Node(_) | Command::Network(_) => Ok(()),
         }

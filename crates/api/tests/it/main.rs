@@ -5,6 +5,7 @@
 mod ask;
 mod certificates;
 mod chain;
+mod consortium;
 mod events;
 mod limits;
 mod problems;

@@ -298,15 +298,22 @@ impl World {
     }
 
     pub fn sign(&self, action: &Action, attachments: Vec<Vec<u8>>, seed: u8) -> Transaction {
+        self.sign_in(Lane::Certificate, cbor::to_bytes(action), attachments, seed)
+    }
+
+    /// An action of the consortium lane, signed by the member with key `seed`.
+    pub fn govern(&self, action: &tabellion_consortium::Action, seed: u8) -> Transaction {
+        self.sign_in(Lane::Consortium, action.to_bytes(), Vec::new(), seed)
+    }
+
+    fn sign_in(&self, lane: Lane, action: Vec<u8>, attachments: Vec<Vec<u8>>, seed: u8) -> Transaction {
         let mut inner = self.inner();
         inner.nonce += 1;
         let mut nonce = [0xff; 16];
         nonce[..8].copy_from_slice(&inner.nonce.to_be_bytes());
         let valid_until = START.plus(HALF_HOUR_MS);
-        let action = cbor::to_bytes(action);
         let (ledger, root) = (self.ledger(), attachments_root(&attachments));
-        let content =
-            Content { ledger, lane: Lane::Certificate, valid_until, nonce, action, attachments: root };
+        let content = Content { ledger, lane, valid_until, nonce, action, attachments: root };
         match seed {
             1 => self.publisher.sign(&content, attachments),
             seed => Key::new(seed).sign(&content, attachments),

@@ -86,13 +86,3 @@ fn the_matrix_is_written_for_readers() {
             .ends_with(&format!("| certificate publish | {cell} | {cell} | no | no |\n"))
     );
 }
-
-/// X.1409 L9: what readers are told is what the code does.
-#[test]
-fn the_documented_matrix_is_the_codes() {
-    let page = include_str!("../../../../docs/permissions.md");
-    assert!(
-        page.contains(&permission_matrix(&permissions())),
-        "docs/permissions.md is not what the code says"
-    );
-}

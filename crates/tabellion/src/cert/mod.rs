@@ -8,6 +8,7 @@ mod show;
 mod verify;
 mod watch;
 
+pub use input::read as read_certificates_of;
 pub use verify::{Signed, by_text, tell_transaction};
 
 use crate::cli::CertCommand;

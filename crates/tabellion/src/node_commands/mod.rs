@@ -9,5 +9,8 @@ mod run;
 mod tls;
 
 pub use dev::{DevArgs, dev};
-pub use network::{NetworkCommand, network};
+pub use files::{
+    GENESIS_FILE, NODE_FILE, NodeFile, key_or_new, read_plain_key, read_toml, write_public, write_secret,
+};
+pub use network::{JoinedNode, NetworkCommand, network, write_joined};
 pub use run::{NodeArgs, node};

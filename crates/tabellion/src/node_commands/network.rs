@@ -1,5 +1,6 @@
 //! `tabellion network`: the files of a network for real hosts.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -98,29 +99,84 @@ fn host_and_port(address: &str) -> Result<(&str, u16)> {
 }
 
 /// The address to listen on: the planned one where it is an address, every interface where it is a name.
-fn listener(address: &str) -> Result<std::net::SocketAddr> {
+fn listener(address: &str) -> Result<SocketAddr> {
     let (_, port) = host_and_port(address)?;
-    Ok(address.parse().unwrap_or_else(|_| std::net::SocketAddr::from(([0, 0, 0, 0], port))))
+    Ok(address.parse().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], port))))
+}
+
+/// A node that joined a ledger.
+pub struct JoinedNode {
+    /// Its name.
+    pub name: String,
+    /// The ledger's name.
+    pub ledger_name: String,
+    /// Where it listens for other nodes.
+    pub listen: SocketAddr,
+    /// Where it listens for clients.
+    pub rest: SocketAddr,
+    /// Its host, as its REST certificate names it.
+    pub host: String,
+}
+
+/// Writes the folder of a node that joined, beside its key and its genesis document: a CA of its own for its
+/// REST face, the node's file, and what clients of this node need.
+pub fn write_joined(folder: &Path, node: &JoinedNode) -> Result<()> {
+    let JoinedNode { name, ledger_name, listen, rest, host } = node;
+    let ca = TlsCa::open(folder, ledger_name)?;
+    write_node_files(folder, name, *listen, *rest, host, &ca)?;
+    let client = ClientFile {
+        nodes: vec![format!("https://{}", SocketAddrHost { host, port: rest.port() })],
+        ca: TLS_CA_FILE.into(),
+        genesis: GENESIS_FILE.into(),
+        key: None,
+    };
+    write_toml(&folder.join(CLIENT_FILE), "What clients of this node need.", &client)
+}
+
+/// `host:port`, with an IPv6 address in brackets.
+struct SocketAddrHost<'a> {
+    host: &'a str,
+    port: u16,
+}
+
+impl std::fmt::Display for SocketAddrHost<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
 }
 
 fn write_node(validator: &PlanValidator, out: &Path, ca: &TlsCa) -> Result<()> {
     let PlanValidator { name, address, rest, .. } = validator;
     let folder = out.join("nodes").join(name);
     let (host, _) = host_and_port(rest)?;
+    write_node_files(&folder, name, listener(address)?, listener(rest)?, host, ca)
+}
+
+fn write_node_files(
+    folder: &Path,
+    name: &str,
+    listen: SocketAddr,
+    rest: SocketAddr,
+    host: &str,
+    ca: &TlsCa,
+) -> Result<()> {
     let mut hosts = vec![host.to_owned()];
     if host.starts_with("127.") || host == "localhost" {
         hosts.push("localhost".to_owned());
     }
     ca.issue(&hosts, &folder.join("tls.pem"), &folder.join("tls-key.pem"))?;
     let file = NodeFile {
-        name: name.clone(),
+        name: name.to_owned(),
         genesis: GENESIS_FILE.into(),
         key: "node-key.pem".into(),
         data: "data".into(),
-        listen: listener(address)?,
+        listen,
         index: true,
         rest: Some(RestFile {
-            listen: listener(rest)?,
+            listen: rest,
             certificate: "tls.pem".into(),
             key: "tls-key.pem".into(),
             rate_per_second: None,

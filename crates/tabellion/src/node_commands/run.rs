@@ -15,10 +15,23 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::files::{NODE_FILE, NodeFile, node_seed, read, read_plain_key, read_toml};
 use super::gateway::KeyGateway;
+use crate::consortium::NodeCommand;
+
+/// Runs one node of a network, or governs nodes.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct NodeArgs {
+    /// Governs nodes of the ledger.
+    #[command(subcommand)]
+    pub command: Option<NodeCommand>,
+    /// Runs one node.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
 
 /// Runs one node of a network.
 #[derive(Args, Debug)]
-pub struct NodeArgs {
+pub struct RunArgs {
     /// The node's file (node.toml), or the folder that holds it.
     #[arg(long, value_name = "FILE", default_value = NODE_FILE)]
     pub config: PathBuf,
@@ -28,7 +41,7 @@ pub struct NodeArgs {
 }
 
 /// Runs a node until SIGINT or SIGTERM, or until it fails.
-pub async fn node(args: &NodeArgs) -> Result<()> {
+pub async fn node(args: &RunArgs) -> Result<()> {
     let file = if args.config.is_dir() { args.config.join(NODE_FILE) } else { args.config.clone() };
     let settings = settings(&file)?;
     let (name, ledger) = (settings.name.clone(), settings.genesis.ledger_id());

@@ -1,0 +1,416 @@
+//! The arguments of the consortium's commands.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use tabellion_consortium::{AccountName, Choice, NodeRole, Role};
+use tabellion_ledger::{CertificateId, KeyId, MemberId};
+
+use crate::moment::Span;
+
+const SET_HELP: &str = "\
+Values are JSON; those that are not named stay as they are. Example:
+
+  tabellion propose blocks heartbeat_ms=30000 gather_ms=20 --dry-run";
+
+/// `member ...`
+#[derive(Debug, Subcommand)]
+pub enum MemberCommand {
+    /// List all members there ever were
+    List,
+    /// Show a member: keys, roles, accounts, nodes, quota
+    Show {
+        /// The member [default: the one whose key signs].
+        member: Option<MemberId>,
+    },
+    /// Say the member's name and contact anew
+    Describe {
+        /// The organisation's name
+        #[arg(long)]
+        name: Option<String>,
+        /// How to reach it
+        #[arg(long)]
+        contact: Option<String>,
+    },
+    /// Write what an organisation offers that wants to become a member: its keys, each shown to be its own
+    ///
+    /// A member takes the file to the others: `tabellion propose add-member FILE`.
+    Offer {
+        /// The member's name for good: 1 to 32 of a-z, 0-9 and -.
+        id: MemberId,
+        /// The organisation's name
+        #[arg(long)]
+        name: String,
+        /// How to reach it
+        #[arg(long, default_value = "")]
+        contact: String,
+        /// A role that it wants; `tabellion role list` names them
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<Role>,
+        /// Where to write the offer
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Keys of the member itself: two are valid at once, so that one can take the other's place
+    #[command(subcommand)]
+    Key(MemberKeyCommand),
+}
+
+/// `member key ...`
+#[derive(Debug, Subcommand)]
+pub enum MemberKeyCommand {
+    /// Write the offer of a key for a member that lost its own: `tabellion propose replace-keys MEMBER FILE`
+    Offer {
+        /// The member.
+        member: MemberId,
+        /// Where to write the offer
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Add a second key
+    Add {
+        /// The new key's file.
+        file: PathBuf,
+    },
+    /// Retire a key for good
+    Retire {
+        /// The key's identifier.
+        #[arg(id = "retired", value_name = "KEY")]
+        key: KeyId,
+    },
+}
+
+/// `account ...`
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// Open an account
+    Open {
+        /// Its name, for good.
+        name: AccountName,
+        /// Whose it is
+        #[arg(long, default_value = "")]
+        about: String,
+        /// File of a key of the account; it may come later
+        #[arg(long = "account-key", value_name = "FILE")]
+        keys: Vec<PathBuf>,
+        /// A role that the member has
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<Role>,
+    },
+    /// List the open accounts of a member
+    List {
+        /// The member [default: the one whose key signs].
+        member: Option<MemberId>,
+    },
+    /// Say anew whose an account is
+    Describe {
+        /// The account.
+        name: AccountName,
+        /// Whose it is
+        #[arg(long)]
+        about: String,
+    },
+    /// Close an account for good
+    Close {
+        /// The account.
+        name: AccountName,
+    },
+    /// Give an account a role
+    Grant {
+        /// The account.
+        name: AccountName,
+        /// The role.
+        role: Role,
+    },
+    /// Take a role from an account
+    Revoke {
+        /// The account.
+        name: AccountName,
+        /// The role.
+        role: Role,
+    },
+    /// Keys of an account
+    #[command(subcommand)]
+    Key(AccountKeyCommand),
+}
+
+/// `account key ...`
+#[derive(Debug, Subcommand)]
+pub enum AccountKeyCommand {
+    /// Add a key
+    Add {
+        /// The account.
+        name: AccountName,
+        /// The new key's file.
+        file: PathBuf,
+    },
+    /// Retire a key for good
+    Retire {
+        /// The account.
+        name: AccountName,
+        /// The key's identifier.
+        #[arg(id = "retired", value_name = "KEY")]
+        key: KeyId,
+    },
+}
+
+/// `role ...`
+#[derive(Debug, Subcommand)]
+pub enum RoleCommand {
+    /// What each role may do
+    List,
+}
+
+/// `propose ...`
+#[derive(Args, Debug)]
+pub struct ProposeArgs {
+    /// What it would change.
+    #[command(subcommand)]
+    pub change: ChangeArgs,
+    /// Why, for the other members
+    #[arg(long, global = true, default_value = "")]
+    pub reason: String,
+    /// How long members may vote
+    #[arg(long, global = true, value_name = "SPAN", default_value = "7d")]
+    pub deadline: Span,
+    /// The first block under the new rules [default: as soon as it is accepted]
+    #[arg(long, global = true, value_name = "HEIGHT")]
+    pub effect: Option<u64>,
+    /// Only print what would change, from proved records; sign and send nothing
+    #[arg(long, global = true)]
+    pub dry_run: bool,
+}
+
+/// Values to set.
+#[derive(Args, Debug)]
+#[command(after_help = SET_HELP)]
+pub struct SetArgs {
+    /// FIELD=VALUE; a wrong field is answered with the list of fields.
+    #[arg(required = true, value_name = "FIELD=VALUE")]
+    pub values: Vec<String>,
+}
+
+/// The kinds of changes.
+#[derive(Debug, Subcommand)]
+pub enum ChangeArgs {
+    /// An organisation becomes a member
+    AddMember {
+        /// What `tabellion member offer` wrote.
+        offer: PathBuf,
+    },
+    /// A member may do nothing until it is resumed
+    SuspendMember {
+        /// The member.
+        member: MemberId,
+    },
+    /// A suspended member takes part again
+    ResumeMember {
+        /// The member.
+        member: MemberId,
+    },
+    /// A member leaves for good, with its nodes
+    RemoveMember {
+        /// The member.
+        member: MemberId,
+    },
+    /// A member that lost its keys goes on with new ones
+    ReplaceKeys {
+        /// The member.
+        member: MemberId,
+        /// What `tabellion member key offer` wrote, one or two.
+        #[arg(required = true)]
+        offers: Vec<PathBuf>,
+    },
+    /// A member gets a role
+    GrantRole {
+        /// The member.
+        member: MemberId,
+        /// The role.
+        role: Role,
+    },
+    /// A member loses a role
+    RevokeRole {
+        /// The member.
+        member: MemberId,
+        /// The role.
+        role: Role,
+    },
+    /// A node becomes a validator with the next epoch
+    AddValidator {
+        /// The node: its name or its identifier.
+        #[arg(id = "named", value_name = "NODE")]
+        node: String,
+    },
+    /// A node takes a validator's place with the next epoch
+    ReplaceValidator {
+        /// The validator: its name or its identifier.
+        old: String,
+        /// The node that takes its place.
+        new: String,
+    },
+    /// A validator loses its vote with the next epoch, and follows
+    RemoveValidator {
+        /// The validator: its name or its identifier.
+        #[arg(id = "named", value_name = "NODE")]
+        node: String,
+    },
+    /// Trusted CAs come and go
+    TrustedCas {
+        /// File with certificates to trust, PEM or DER
+        #[arg(long, value_name = "FILE")]
+        add: Vec<PathBuf>,
+        /// SHA-256 of a certificate to trust no more
+        #[arg(long, value_name = "ID")]
+        remove: Vec<CertificateId>,
+    },
+    /// Acceptable certificate policies
+    Policies(SetArgs),
+    /// Accepted algorithms of transactions and certificates
+    Algorithms(SetArgs),
+    /// The list of distinguished names; names=null lets every name pass
+    Names(SetArgs),
+    /// Block period, batch and size
+    Blocks(SetArgs),
+    /// How long transactions may wait
+    Transactions(SetArgs),
+    /// How strictly certificates are read, and how large they may be
+    CertificateLimits(SetArgs),
+    /// How long the records of each lane stay
+    Retention(SetArgs),
+    /// The quota of members without one of their own
+    Quotas(SetArgs),
+    /// The quota of one member
+    MemberQuota {
+        /// The member.
+        member: MemberId,
+        /// default, unlimited, or its own as JSON.
+        quota: String,
+    },
+    /// Rules of votes and nodes
+    Voting(SetArgs),
+    /// Another version of path validation, from --effect on
+    VerifierVersion {
+        /// The version.
+        version: u64,
+    },
+    /// Another version of the ledger's rules, from --effect on
+    LedgerVersion {
+        /// The version.
+        version: u64,
+    },
+    /// Emergency: no lane but the consortium's takes transactions any more
+    Stop,
+    /// All lanes take transactions again
+    Resume,
+    /// An accepted proposal that is not yet in force is undone
+    Cancel {
+        /// Its number.
+        proposal: u64,
+    },
+    /// A decision in words, for the record
+    Decision {
+        /// The words.
+        text: String,
+    },
+}
+
+/// `vote`
+#[derive(Args, Debug)]
+pub struct VoteArgs {
+    /// The proposal's number.
+    pub proposal: u64,
+    /// for or against.
+    #[arg(value_name = "for|against")]
+    pub choice: Choice,
+    /// Why, for the other members
+    #[arg(long, default_value = "")]
+    pub reason: String,
+}
+
+/// `proposal ...`
+#[derive(Debug, Subcommand)]
+pub enum ProposalCommand {
+    /// List proposals that are open or wait for their height
+    List {
+        /// Also those that are decided
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show a proposal: its change, ballots, count
+    Show {
+        /// Its number.
+        proposal: u64,
+    },
+    /// Tell what happens to a proposal until it is in force or failed; exit code 0 only where it is in force
+    Watch {
+        /// Its number.
+        proposal: u64,
+    },
+    /// Take back a proposal of one's own
+    Withdraw {
+        /// Its number.
+        proposal: u64,
+    },
+}
+
+/// `node ...`
+#[derive(Debug, Subcommand)]
+pub enum NodeCommand {
+    /// Invite a node: writes a file that lets one node join, once
+    Invite(InviteArgs),
+    /// Join a ledger by an invitation; makes the node's key and its folder
+    Join(JoinArgs),
+    /// List the nodes of the ledger
+    List,
+    /// Take a node off the ledger that is no validator
+    Remove {
+        /// The node: its name or its identifier.
+        #[arg(id = "named", value_name = "NODE")]
+        node: String,
+    },
+    /// Give a node another key from the next epoch on
+    RotateKey {
+        /// The node's folder.
+        #[arg(value_name = "DIR")]
+        data: PathBuf,
+    },
+}
+
+/// `node invite`
+#[derive(Args, Debug)]
+pub struct InviteArgs {
+    /// The node's name.
+    pub name: String,
+    /// What it is for: full, backup, proxy or edge; a validator it becomes by vote
+    #[arg(long, default_value = "full")]
+    pub role: NodeRole,
+    /// How long the invitation may wait
+    #[arg(long, value_name = "SPAN", default_value = "7d")]
+    pub expires: Span,
+    /// Where to write the invitation; whoever has it may join a node
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// `node join`
+#[derive(Args, Debug)]
+pub struct JoinArgs {
+    /// The file that `node invite` wrote.
+    pub invitation: PathBuf,
+    /// The node's new folder
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Where it listens for other nodes
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:7441")]
+    pub listen: SocketAddr,
+    /// host:port where other nodes reach it [default: --listen]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Option<String>,
+    /// Where it listens for clients
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8441")]
+    pub rest: SocketAddr,
+    /// Name or address of its host in the certificate of its REST face [default: that of --address]
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+}
