@@ -137,8 +137,9 @@ impl RelyingParty {
 
     /// What a change would change if it took effect with the next block, from proved records alone.
     ///
-    /// The rules run here. Each run tells which records it looked at; those are fetched, and the outcome counts
-    /// once all of them were read twice with the same values: then they stood side by side in one state.
+    /// The rules run here. Each run tells which records it looked at; those are fetched, and the outcome
+    /// counts once all of them were read twice with the same values: then they stood side by side in one
+    /// state.
     ///
     /// Refuses: what the proposal itself would be refused for.
     pub async fn dry_run(

@@ -1,5 +1,5 @@
-//! What a reader is told of the consortium. Documents of the consortium's own (a change, the parameters) stand
-//! as their JSON, which is also what a plan or a proposal is written in.
+//! What a reader is told of the consortium. Documents of the consortium's own (a change, the parameters)
+//! stand as their JSON, which is also what a plan or a proposal is written in.
 
 use serde::{Deserialize, Serialize};
 use tabellion_consortium::{
@@ -218,7 +218,8 @@ pub struct ProposalAnswer {
     pub ballots: Vec<BallotAnswer>,
     /// The count.
     pub tally: TallyAnswer,
-    /// `open`, `accepted`, `pending`, `executed`, `failed`, `rejected`, `expired`, `withdrawn` or `cancelled`.
+    /// `open`, `accepted`, `pending`, `executed`, `failed`, `rejected`, `expired`, `withdrawn` or
+    /// `cancelled`.
     pub status: String,
     /// Where it failed: the refusal's code.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -38,7 +38,8 @@ fn action(command: AccountCommand, me: &Me, context: &Context) -> Result<(Action
     let member = &me.record.member;
     Ok(match command {
         AccountCommand::Open { name, about, keys, mut roles } => {
-            (roles.sort(), roles.dedup());
+            roles.sort();
+            roles.dedup();
             let key = |file| offer(context, &context.open_key(file)?, member, Purpose::Account(&name));
             let keys: Result<Vec<_>, Failure> = keys.iter().map(|file| key(file)).collect();
             let keys = keys?;

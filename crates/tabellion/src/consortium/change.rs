@@ -125,7 +125,8 @@ fn trusted_cas(add: &[PathBuf], mut remove: Vec<CertificateId>, output: Output) 
     }
     ders.sort_by_key(Der::id);
     ders.dedup();
-    (remove.sort(), remove.dedup());
+    remove.sort();
+    remove.dedup();
     if ders.is_empty() && remove.is_empty() {
         return Err(Failure::new(Code::Usage, "no trusted CA comes or goes")
             .hint("name certificates with --add FILE, or identifiers with --remove ID"));

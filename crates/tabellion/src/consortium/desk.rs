@@ -90,7 +90,8 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Signs and submits an action, waits until it is recorded and until the state shows it. Returns the block.
+    /// Signs and submits an action, waits until it is recorded and until the state shows it. Returns the
+    /// block.
     pub async fn act(&mut self, action: &Action, key: &SigningKey, what: &str) -> Result<u64, Failure> {
         let governed = self.party.govern(action, key, now(), WAIT).await?;
         let Some(height) = governed.recorded.and_then(|answer| answer.height) else {

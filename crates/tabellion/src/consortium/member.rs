@@ -24,7 +24,8 @@ pub async fn run(command: MemberCommand, context: &Context, output: Output) -> D
         MemberCommand::Show { member } => show(member, context, output).await,
         MemberCommand::Describe { name, contact } => describe(name, contact, context, output).await,
         MemberCommand::Offer { id, name, contact, mut roles, out } => {
-            (roles.sort(), roles.dedup());
+            roles.sort();
+            roles.dedup();
             let keys = vec![offer(context, &context.key()?, &id, Purpose::Member)?];
             write_offer(&out, &NewMember { id, name, contact, keys, roles }, output)
         }

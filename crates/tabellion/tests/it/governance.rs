@@ -98,8 +98,8 @@ impl Consortium {
         }
     }
 
-    /// Publishes a certificate, which must be recorded; a light client that has only the genesis document then
-    /// verifies its status.
+    /// Publishes a certificate, which must be recorded; a light client that has only the genesis document
+    /// then verifies its status.
     fn publish(&mut self) {
         self.published += 1;
         let name = format!("c{}.pem", self.published);
@@ -142,9 +142,9 @@ impl Drop for Consortium {
     }
 }
 
-/// X.1409 L9, IV.1, V.1: a fifth organisation is voted in, invites its node, which joins, catches up, reports,
-/// and becomes a validator; an old validator leaves. Publishing goes on, and who holds only the genesis
-/// document follows.
+/// X.1409 L9, IV.1, V.1: a fifth organisation is voted in, invites its node, which joins, catches up,
+/// reports, and becomes a validator; an old validator leaves. Publishing goes on, and who holds only the
+/// genesis document follows.
 #[test]
 fn a_fifth_organisation_joins_and_an_old_validator_leaves() {
     let mut consortium = Consortium::start();
