@@ -39,6 +39,7 @@ expect 3 "$tabellion" cert publish-batch "$work/real/chains" --refused "$work/re
 head -n 2 "$work/refused.jsonl"
 
 say "May I rely on it? The answer is proved, not believed"
+sleep 1 # the query index follows the blocks, a busy one within a second
 published=$("$tabellion" cert list --json --limit 1 | head -n 1 | grep -o '[0-9a-f]\{64\}' | head -n 1)
 "$tabellion" cert verify "$published" --proof-out "$work/status.proof"
 

@@ -132,7 +132,8 @@ impl RelyingParty {
     /// Asks for the changes of validators that lead to those of a header, where these are not known yet. A
     /// node that cannot tell them is found out by the check of the header.
     async fn know(&mut self, header: &Header) -> Result<(), ClientError> {
-        while !self.light.trust().knows(header) {
+        // A foreign ledger's validators are nobody to ask for.
+        while header.ledger == self.light.trust().ledger() && !self.light.trust().knows(header) {
             let page = self.nodes.hand_overs(self.light.trust().roster().number()).await?;
             if page.is_empty() {
                 return Ok(());

@@ -18,9 +18,9 @@ use crate::index::{Index, IndexRow, Question};
 use crate::store::Snapshot;
 
 /// How long the index may lag behind the newest block on an idle ledger.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long it may lag on a busy one: few large batches cost the text index half of many small ones.
-const BUSY_LAG: Duration = Duration::from_secs(2);
+const BUSY_LAG: Duration = Duration::from_secs(1);
 /// Status of a publication that waits for its start.
 const SCHEDULED: &str = "scheduled";
 
