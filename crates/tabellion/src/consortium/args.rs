@@ -292,11 +292,13 @@ pub enum ChangeArgs {
     /// Another version of path validation, from --effect on
     VerifierVersion {
         /// The version.
+        #[arg(id = "number", value_name = "VERSION")]
         version: u64,
     },
     /// Another version of the ledger's rules, from --effect on
     LedgerVersion {
         /// The version.
+        #[arg(id = "number", value_name = "VERSION")]
         version: u64,
     },
     /// Emergency: no lane but the consortium's takes transactions any more
