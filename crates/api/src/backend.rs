@@ -14,10 +14,10 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use tabellion_consortium::Genesis;
-use tabellion_ledger::trie::TrieFault;
+use tabellion_ledger::trie::{PageId, Piece, TrieFault};
 use tabellion_ledger::{
-    Block, CertificateId, FinalityProof, HandOver, Header, Height, Lane, LedgerId, RecordProof, StateKey,
-    StateProof, TimeMs, Transaction, TransactionId, View,
+    Block, CertificateId, FinalityProof, HandOver, Header, Height, Lane, LedgerId, Outline, RecordProof,
+    StateKey, StateProof, TimeMs, Transaction, TransactionId, View,
 };
 use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location, Notice, Refusal};
 use thiserror::Error;
@@ -90,6 +90,17 @@ pub trait Backend: Send + Sync + 'static {
     /// Changes of validators to rosters with numbers above `after`, ascending, at most `limit`. Reads the
     /// store.
     fn hand_overs(&self, after: u64, limit: usize) -> Result<Vec<HandOver>, Fault>;
+
+    /// The blocks after which this node still holds the state, newest first.
+    fn held_states(&self) -> Vec<FinalityProof>;
+
+    /// A piece of a held state; `None` where the state after that block is not held. Reads the store.
+    fn piece(&self, height: Height, prefix: &PageId) -> Result<Option<Piece>, Fault>;
+
+    /// Outlines of the blocks from `from` upwards, at most `limit`, fewer where they grow long; with what
+    /// stands for each record if `records`. `None` where the first one's records are wanted and not held.
+    /// Reads the store.
+    fn outlines(&self, from: Height, limit: usize, records: bool) -> Result<Option<Vec<Outline>>, Fault>;
 
     /// A certificate's DER: a published one from its body, or a trusted CA. `None` where it is unknown, on a
     /// ledger of identifiers, or where the body is gone. Reads the store.

@@ -27,6 +27,7 @@ mod publication;
 mod rate;
 mod router;
 mod server;
+mod snapshots;
 mod status;
 mod style;
 mod transactions;

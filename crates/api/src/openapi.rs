@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use utoipa::OpenApi;
 
-use crate::{certificates, chain, consortium, events, node, transactions};
+use crate::{certificates, chain, consortium, events, node, snapshots, transactions};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -31,7 +31,7 @@ use crate::{certificates, chain, consortium, events, node, transactions};
         certificates::proof, certificates::der, certificates::pem, certificates::key,
         transactions::submit, transactions::transaction, transactions::bytes, transactions::proof,
         chain::ledger, chain::genesis, chain::block, chain::bytes, chain::finality, chain::headers,
-        chain::hand_overs,
+        chain::hand_overs, snapshots::snapshots, snapshots::piece, snapshots::outlines,
         consortium::state, consortium::members, consortium::member, consortium::nodes, consortium::node,
         consortium::proposals, consortium::proposal, consortium::try_change, consortium::current_parameters,
         consortium::permissions,

@@ -64,6 +64,8 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
     row("no-such-transaction", NOT_FOUND, "The transaction is unknown here")
         .hint("it may be on its way: ask again with ?wait=recorded"),
     row("no-such-block", NOT_FOUND, "There is no such block yet").hint("GET /v1/blocks/latest"),
+    row("no-such-snapshot", NOT_FOUND, "This node does not hold that state")
+        .hint("GET /v1/snapshots lists those that it holds"),
     row("no-finality", NOT_FOUND, "This block has no signatures of its own")
         .hint("a later block makes it final: GET /v1/headers?from=<height>"),
     row("certificate-not-held", NOT_FOUND, "This node does not hold the certificate")

@@ -8,6 +8,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use tabellion_ledger::TransactionId;
+use tabellion_ledger::limits::PIECE_BYTES_MAX;
 use tabellion_machine::{ProblemDetails, TransactionAnswer, TransactionStanding};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
@@ -17,8 +18,8 @@ use crate::tls::{NodeTrust, TlsError, tls_config};
 /// Media type of our binary bodies.
 pub const CBOR: &str = "application/cbor";
 const JSON: &str = "application/json";
-/// Bytes of an answer: the largest is a block of two megabytes or a genesis document of eight.
-const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of an answer: the largest is a piece of a state, then a genesis document of eight megabytes.
+const ANSWER_BYTES_MAX: usize = PIECE_BYTES_MAX + 1024 * 1024;
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take; waiting for a record is asked for in slices below that.

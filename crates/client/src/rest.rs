@@ -1,9 +1,10 @@
 //! The questions to a node, each as a function.
 
 use tabellion_ledger::cbor::{self, Reader, Wire};
-use tabellion_ledger::limits::BLOCK_BYTES_MAX;
+use tabellion_ledger::limits::{BLOCK_BYTES_MAX, PIECE_BYTES_MAX};
+use tabellion_ledger::trie::{PageId, Piece};
 use tabellion_ledger::{
-    Block, CertificateId, FinalityProof, HandOver, Height, KeyId, RecordProof, StateKey, StateProof,
+    Block, CertificateId, FinalityProof, HandOver, Height, KeyId, Outline, RecordProof, StateKey, StateProof,
     TransactionId,
 };
 use tabellion_machine::{
@@ -18,6 +19,8 @@ use crate::offline::PROOF_BYTES_MAX;
 pub const HEADERS_PAGE: usize = 1000;
 /// Hand-overs in one answer.
 const HAND_OVERS_PAGE: usize = 1000;
+/// States in one answer.
+const SNAPSHOTS_MAX: usize = 16;
 /// A block with its lane headers and the frames around its transactions.
 const BLOCK_WIRE_BYTES_MAX: usize = BLOCK_BYTES_MAX + 1024 * 1024;
 
@@ -117,18 +120,49 @@ impl NodeClient {
     pub async fn headers(&self, from: Height, limit: usize) -> Result<Vec<ChainHeader>, NodeError> {
         let path = "/v1/headers";
         let query = [("from", from.to_string()), ("limit", limit.min(HEADERS_PAGE).to_string())];
-        let bytes = self.bytes(path, &query).await?;
-        let mut input = Reader::new(&bytes);
-        let headers = input.list(HEADERS_PAGE).and_then(|headers| input.finish().map(|()| headers));
-        headers.map_err(|error| self.unexpected(path, &error.to_string()))
+        self.list(path, &query, HEADERS_PAGE).await
     }
 
     /// Changes of validators after the roster with this number, oldest first, a page of them.
     pub async fn hand_overs(&self, after: u64) -> Result<Vec<HandOver>, NodeError> {
-        let path = "/v1/hand-overs";
-        let bytes = self.bytes(path, &[("after", after.to_string())]).await?;
+        self.list("/v1/hand-overs", &[("after", after.to_string())], HAND_OVERS_PAGE).await
+    }
+
+    /// The blocks after which the node holds the state for others, newest first.
+    pub async fn snapshots(&self) -> Result<Vec<FinalityProof>, NodeError> {
+        self.list("/v1/snapshots", &[], SNAPSHOTS_MAX).await
+    }
+
+    /// A piece of a state that the node holds. Check it: [`Piece::open`].
+    pub async fn piece(&self, height: Height, prefix: &PageId) -> Result<Piece, NodeError> {
+        let path = format!("/v1/snapshots/{height}/piece");
+        let bytes = self.bytes(&path, &[("prefix", prefix.to_string())]).await?;
+        cbor::from_bytes(&bytes, PIECE_BYTES_MAX).map_err(|error| self.unexpected(&path, &error.to_string()))
+    }
+
+    /// Outlines of blocks from a height upwards, at most `limit`. Check each: [`Outline::check`].
+    ///
+    /// Limit: [`HEADERS_PAGE`].
+    pub async fn outlines(
+        &self,
+        from: Height,
+        limit: usize,
+        records: bool,
+    ) -> Result<Vec<Outline>, NodeError> {
+        let limit = limit.min(HEADERS_PAGE).to_string();
+        let query = [("from", from.to_string()), ("limit", limit), ("records", records.to_string())];
+        self.list("/v1/outlines", &query, HEADERS_PAGE).await
+    }
+
+    async fn list<T: Wire>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        count_max: usize,
+    ) -> Result<Vec<T>, NodeError> {
+        let bytes = self.bytes(path, query).await?;
         let mut input = Reader::new(&bytes);
-        let list = input.list(HAND_OVERS_PAGE).and_then(|list| input.finish().map(|()| list));
+        let list = input.list(count_max).and_then(|list| input.finish().map(|()| list));
         list.map_err(|error| self.unexpected(path, &error.to_string()))
     }
 

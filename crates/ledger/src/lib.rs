@@ -22,6 +22,7 @@ mod id;
 mod lane;
 pub mod limits;
 pub mod merkle;
+mod outline;
 mod proof;
 mod roster;
 mod service;
@@ -43,6 +44,7 @@ pub use id::{
     TimeMs, TransactionId, sha256, sha256_parts,
 };
 pub use lane::{Lane, LaneBody, LaneHeader};
+pub use outline::{LaneOutline, Outline, OutlineRecord};
 pub use proof::{ProofFault, ProvedHeader, RecordProof, StateProof};
 pub use roster::{MemberId, Roster, RosterFault, Validator};
 pub use service::{Context, Effects, Staged, StateKey, View, Writes, map, read};

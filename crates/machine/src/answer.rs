@@ -400,6 +400,13 @@ pub struct HandOversAnswer {
     pub hand_overs: Vec<HandOverAnswer>,
 }
 
+/// States held for nodes that join, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SnapshotsAnswer {
+    /// The blocks after which the states are.
+    pub snapshots: Vec<ProofAnswer>,
+}
+
 /// A new block, as the event stream tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BlockEventAnswer {

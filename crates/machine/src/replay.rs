@@ -26,6 +26,11 @@ pub struct MemoryState {
 }
 
 impl MemoryState {
+    /// All records, ascending by key.
+    pub fn records(&self) -> impl Iterator<Item = (&StateKey, &[u8])> {
+        self.records.iter().map(|(key, record)| (key, record.as_slice()))
+    }
+
     fn write(&mut self, writes: Writes) {
         for (key, record) in writes {
             match record {

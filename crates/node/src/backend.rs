@@ -12,10 +12,11 @@ use tabellion_api::{
 };
 use tabellion_consortium::Genesis;
 use tabellion_engine::EngineStatus;
-use tabellion_ledger::trie::TrieFault;
+use tabellion_ledger::limits::LANE_HEADER_BYTES_MAX;
+use tabellion_ledger::trie::{PageId, Piece, TrieFault};
 use tabellion_ledger::{
-    Block, CertificateId, FinalityProof, HandOver, Header, Height, LaneBody, LedgerId, ProvedHeader,
-    RecordProof, StateKey, StateProof, Transaction, TransactionId, View, cbor, merkle,
+    Block, CertificateId, FinalityProof, HandOver, Header, Height, LaneBody, LaneOutline, LedgerId, Outline,
+    ProvedHeader, RecordProof, StateKey, StateProof, Transaction, TransactionId, View, cbor, merkle,
 };
 use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location};
 use tabellion_pki::certificate;
@@ -34,6 +35,11 @@ const CHECKS_MAX: usize = 512;
 const RETRY_AFTER_MS: u64 = 500;
 /// A node that is this far behind the newest finalised block it knows of is not ready. Unit: blocks.
 const READY_LAG_BLOCKS: u64 = 16;
+
+/// Bytes of an answer with outlines, about.
+const OUTLINES_BYTES: usize = 4 << 20;
+/// Bytes of one record of an outline.
+const OUTLINE_RECORD_BYTES: usize = 69;
 
 /// A node behind its faces.
 pub struct NodeBackend {
@@ -111,6 +117,11 @@ impl NodeBackend {
         let mut attachments = transactions.iter().flat_map(Transaction::attachments);
         Ok(attachments.find(|der| CertificateId::of(der) == *id).map(|der| Bytes::copy_from_slice(der)))
     }
+}
+
+/// Bytes that a lane's outline takes, about.
+fn outline_bytes(lane: &LaneOutline) -> usize {
+    LANE_HEADER_BYTES_MAX + lane.records.as_ref().map_or(0, |records| records.len() * OUTLINE_RECORD_BYTES)
 }
 
 /// One proved state, as faces hold it.
@@ -266,6 +277,30 @@ impl Backend for NodeBackend {
         let decode =
             |bytes: &Vec<u8>| cbor::from_bytes(bytes, bytes.len()).map_err(|e| Fault::new(e.to_string()));
         rows.iter().map(decode).collect()
+    }
+
+    fn held_states(&self) -> Vec<FinalityProof> {
+        self.core.held_states()
+    }
+
+    fn piece(&self, height: Height, prefix: &PageId) -> Result<Option<Piece>, Fault> {
+        self.core.piece(height, prefix, now()).map_err(Fault::new)
+    }
+
+    fn outlines(&self, from: Height, limit: usize, records: bool) -> Result<Option<Vec<Outline>>, Fault> {
+        let (mut outlines, mut bytes) = (Vec::new(), 0);
+        for height in (from.0..=self.core.newest().height.0).take(limit).map(Height) {
+            if bytes > OUTLINES_BYTES {
+                break;
+            }
+            let Some(outline) = self.core.store().outline(height, records).map_err(Fault::new)? else {
+                break;
+            };
+            bytes += outline.lanes.iter().map(outline_bytes).sum::<usize>();
+            outlines.push(outline);
+        }
+        let gone = outlines.is_empty() && from <= self.core.newest().height;
+        Ok((!gone).then_some(outlines))
     }
 
     fn certificate_der(&self, id: &CertificateId) -> Result<Option<Bytes>, Fault> {

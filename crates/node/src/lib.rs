@@ -14,6 +14,7 @@
 //!                     `----- commit <----------'
 //!                              |-> store: block rows, then state (checkpoints) -> proofs
 //!                              `-> announcements, query index
+//!   [sync]: a state taken over from other nodes, before the first start
 //! ```
 mod backend;
 mod checker;
@@ -26,6 +27,7 @@ mod metrics;
 mod node;
 mod pool;
 pub mod store;
+pub mod sync;
 
 pub use backend::NodeBackend;
 pub use clock::now;

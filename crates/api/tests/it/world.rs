@@ -18,10 +18,10 @@ use tabellion_consortium::{
     CertificateRules, Genesis, GenesisMember, GenesisValidator, LedgerKind, Parameters, Role,
 };
 use tabellion_corpus::{KeyKind, TestCa};
-use tabellion_ledger::trie::{MemoryPages, TrieFault, prove};
+use tabellion_ledger::trie::{MemoryPages, PageId, Piece, PieceRecord, TrieFault, prove};
 use tabellion_ledger::{
     Algorithm, Block, CertificateId, Content, Envelope, FinalityProof, FinalitySignature, HandOver, Hash,
-    Header, Height, Lane, LaneBody, LedgerId, ProvedHeader, PublicKey, RecordProof, Signature, StateKey,
+    Header, Height, Lane, LaneBody, LedgerId, Outline, ProvedHeader, PublicKey, RecordProof, Signature, StateKey,
     StateProof, TimeMs, Transaction, TransactionId, Validator, View, attachments_root, cbor, merkle,
 };
 use tabellion_machine::{
@@ -511,6 +511,35 @@ impl Backend for World {
     fn hand_overs(&self, _: u64, _: usize) -> Result<Vec<HandOver>, Fault> {
         self.check_store()?;
         Ok(Vec::new())
+    }
+
+    fn held_states(&self) -> Vec<FinalityProof> {
+        let inner = self.inner();
+        inner
+            .blocks
+            .last()
+            .and_then(|block| inner.finality(block.header.height))
+            .cloned()
+            .into_iter()
+            .collect()
+    }
+
+    fn piece(&self, height: Height, prefix: &PageId) -> Result<Option<Piece>, Fault> {
+        self.check_store()?;
+        let is_held = self.held_states().iter().any(|proof| proof.header.height == height);
+        let snapshot = self.inner().snapshot.clone();
+        let records = snapshot.view.records().map(|(key, record)| (key.path(), record.to_vec()));
+        let below: BTreeMap<_, _> = records.filter(|(path, _)| prefix.covers(path)).collect();
+        let below = below.into_iter().map(|(path, record)| PieceRecord { path, record });
+        Ok(is_held.then(|| Piece::Whole(below.collect())))
+    }
+
+    fn outlines(&self, from: Height, limit: usize, records: bool) -> Result<Option<Vec<Outline>>, Fault> {
+        self.check_store()?;
+        let inner = self.inner();
+        let blocks = inner.blocks.iter().skip(usize::try_from(from.0).unwrap()).take(limit).map(Outline::of);
+        let kept = |outline: Outline| if records { outline } else { outline.without_records() };
+        Ok(Some(blocks.map(kept).collect()))
     }
 
     fn certificate_der(&self, id: &CertificateId) -> Result<Option<Bytes>, Fault> {

@@ -18,13 +18,16 @@
 //!    +---- Overlay <-----+   a block on a block that is not final yet reads through its parent's pages
 //! ```
 //!
-//! Four levels of the trie lie in one [`Page`]. Absent: values (only their hashes are here), storage, caches.
+//! Four levels of the trie lie in one [`Page`]. A [`Piece`] is a part of it that goes to a node which takes
+//! the state over. Absent: values (only their hashes are here), storage, caches.
 
 mod page;
+mod piece;
 mod proof;
 mod update;
 
-pub use page::{Leaf, MemoryPages, Overlay, Page, PageFault, PageId, Pages, Slot};
+pub use page::{Leaf, MemoryPages, Overlay, Page, PageFault, PageId, Pages, PrefixFault, Slot};
+pub use piece::{OpenedPiece, Piece, PieceFault, PieceRecord};
 pub use proof::{Terminal, TrieFault, TrieProof, prove};
 pub use update::{Update, update};
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use super::{EMPTY, Update, combine, leaf_hash};
@@ -79,6 +80,32 @@ impl PageId {
         Some(Self { nibbles: *nibbles, prefix })
     }
 
+    /// Whether `path` lies below the page.
+    pub fn covers(&self, path: &[u8; 32]) -> bool {
+        *self.first_path() <= *path && *path <= self.last_path()
+    }
+
+    /// The first path below the page.
+    pub fn first_path(&self) -> &[u8; 32] {
+        &self.prefix
+    }
+
+    /// The last path below the page.
+    pub fn last_path(&self) -> [u8; 32] {
+        let mut path = self.prefix;
+        let whole = self.depth().div_ceil(2);
+        if !self.nibbles.is_multiple_of(2) {
+            path[whole - 1] |= 0x0f;
+        }
+        path[whole..].fill(0xff);
+        path
+    }
+
+    /// Whether no page lies below: two paths of 256 bits differ above.
+    pub(super) fn is_deepest(&self) -> bool {
+        self.nibbles == NIBBLES - 1
+    }
+
     /// The slot of this page that `path` passes.
     pub(super) fn slot_of(&self, path: &[u8; 32]) -> u8 {
         let byte = path[self.depth() / 2];
@@ -86,10 +113,41 @@ impl PageId {
     }
 }
 
-impl fmt::Debug for PageId {
+/// The prefix in hexadecimal digits; nothing for the root's page.
+impl fmt::Display for PageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = hex::encode(self.prefix);
-        write!(f, "PageId({})", &digits[..self.depth()])
+        f.write_str(&digits[..self.depth()])
+    }
+}
+
+impl fmt::Debug for PageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PageId({self})")
+    }
+}
+
+/// Text that is no prefix: expected are at most 63 hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrefixFault;
+
+impl fmt::Display for PrefixFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a prefix is at most {} hexadecimal digits", NIBBLES - 1)
+    }
+}
+
+impl std::error::Error for PrefixFault {}
+
+impl FromStr for PageId {
+    type Err = PrefixFault;
+
+    fn from_str(text: &str) -> Result<Self, PrefixFault> {
+        if text.len() >= usize::from(NIBBLES) {
+            return Err(PrefixFault);
+        }
+        let nibble = |digit: char| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        text.chars().try_fold(Self::ROOT, |id, digit| Ok(id.child(nibble(digit).ok_or(PrefixFault)?)))
     }
 }
 

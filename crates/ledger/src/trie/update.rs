@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::page::{SLOTS, subtree_hash};
-use super::{EMPTY, Leaf, Page, PageId, Pages, Slot, TrieFault};
+use super::{EMPTY, Leaf, MemoryPages, Page, PageId, Pages, Slot, TrieFault};
 use crate::id::StateRoot;
 
 /// What a batch of writes makes of the trie.
@@ -35,6 +35,19 @@ pub fn update(
     let mut walk = Walk { pages, changed: BTreeMap::new() };
     let slot = walk.page(PageId::ROOT, page.as_deref(), [Slot::Empty; SLOTS], &writes)?;
     Ok(Update { root: StateRoot(slot.hash()), pages: walk.changed })
+}
+
+/// The hash of the subtree at prefix `id` over these records, all of which lie below it, and its pages.
+pub(super) fn pages_over(
+    id: PageId,
+    writes: &BTreeMap<[u8; 32], Option<[u8; 32]>>,
+) -> ([u8; 32], BTreeMap<PageId, Arc<Page>>) {
+    let none = MemoryPages::default();
+    let writes: Vec<Write<'_>> = writes.iter().collect();
+    let mut walk = Walk { pages: &none, changed: BTreeMap::new() };
+    let slot = walk.page(id, None, [Slot::Empty; SLOTS], &writes);
+    let slot = slot.expect("invariant: no page is read below an empty subtree");
+    (slot.hash(), walk.changed.into_iter().filter_map(|(id, page)| Some((id, page?))).collect())
 }
 
 /// The page at the top of the trie with this root; `None` for the empty trie.

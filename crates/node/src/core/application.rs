@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use tabellion_consortium::is_last_of_epoch;
 use tabellion_engine::{Application, Committee, NodeKey, StoreError as EngineStoreError, Work};
 use tabellion_ledger::limits::CLOCK_DRIFT_MS_MAX;
 use tabellion_ledger::{Block, Equivocation, FinalityProof, Header, HeaderHash, TimeMs, Transaction};
@@ -129,6 +130,7 @@ impl Core {
             reason: "the block's execution is gone".to_owned(),
         })?;
         let rules = executed.rules.clone().map_err(NodeError::Rules)?;
+        let epoch_blocks = rules.parameters().block.epoch_blocks;
         self.store.sync().map_err(NodeError::Store)?;
         self.store.commit(&executed.state).map_err(NodeError::Store)?;
         let state = self.store.tip();
@@ -136,11 +138,14 @@ impl Core {
         *self.committed.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
             Committed { header: header.clone(), state: state.clone(), rules };
         lock(&self.pending).committed(height);
-        self.committees.follow(&header, &state);
+        self.committees.follow(&header, &state, epoch_blocks);
         self.open_hand_over(&header, &state);
         if let Some(finality) = proof {
             self.close_hand_over(&finality)?;
             self.set_provable(Provable { finality, state });
+            if is_last_of_epoch(height, epoch_blocks) {
+                self.hold_state(header.time);
+            }
         }
         self.tell(&executed.outcome, header);
         Ok(())

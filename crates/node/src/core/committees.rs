@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use tabellion_consortium::{CommitteeNode, committee, epoch_of, is_last_of_epoch, parameters};
+use tabellion_consortium::{CommitteeNode, committee, epoch_of, is_last_of_epoch};
 use tabellion_engine::{Committee, NodeKey, Peer, PeerAddress};
 use tabellion_ledger::{HandOver, Header, Roster, View, cbor};
 
@@ -33,8 +33,7 @@ impl Committees {
     }
 
     /// Takes over the next epoch's committee from the state after the last block of an epoch.
-    pub(super) fn follow(&self, header: &Header, view: &dyn View) {
-        let epoch_blocks = parameters(view).block.epoch_blocks;
+    pub(super) fn follow(&self, header: &Header, view: &dyn View, epoch_blocks: u64) {
         if is_last_of_epoch(header.height, epoch_blocks) {
             self.seat(epoch_of(header.height.next(), epoch_blocks), self.by_state(view));
         }

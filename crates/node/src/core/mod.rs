@@ -14,6 +14,7 @@ mod announce;
 mod application;
 mod committees;
 mod hand_over;
+mod held;
 mod own;
 mod pending;
 mod relay;
@@ -106,6 +107,8 @@ pub struct Core {
     recent: Mutex<VecDeque<(Height, Vec<Arc<Checked>>)>>,
     /// The change of the roster whose record is still to be made.
     open: Mutex<Option<hand_over::Open>>,
+    /// States held for nodes that join.
+    held: Mutex<held::HeldStates>,
     waiters: Mutex<BTreeMap<TransactionId, Vec<oneshot::Sender<()>>>>,
     announcer: Announcer,
     outbox: Mutex<Vec<Arc<Checked>>>,
@@ -194,6 +197,7 @@ impl Core {
             provable: RwLock::new(Arc::new(provable)),
             recent: Mutex::new(VecDeque::new()),
             open: Mutex::new(None),
+            held: Mutex::default(),
             waiters: Mutex::new(BTreeMap::new()),
             announcer: Announcer::default(),
             outbox: Mutex::new(Vec::new()),
@@ -209,6 +213,7 @@ impl Core {
         core.seat_committees()?;
         core.reopen_hand_over()?;
         core.refill_pool()?;
+        core.hold_state(core.newest().time);
         Ok(core)
     }
 

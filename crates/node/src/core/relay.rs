@@ -77,6 +77,7 @@ impl Core {
         if now >= rounds.reviewed.plus(REVIEW_MS) {
             rounds.reviewed = now;
             self.report(now);
+            self.drop_idle_states(now);
             let over = lock(&self.pool).expire(now);
             over.iter().for_each(|id| self.store.pool_forget(*id));
             self.tell_waiters(&over);

@@ -12,7 +12,7 @@ use super::layer::Layer;
 use super::rows::{HISTORY, META, NodeRow, RECORD_TAG, STATE, prepare, write};
 
 /// Name of the row that says which state the database holds.
-const CHECKPOINT: &str = "checkpoint";
+pub(super) const CHECKPOINT: &str = "checkpoint";
 /// Height, header hash, state root.
 const CHECKPOINT_BYTES: usize = 8 + 32 + 32;
 
@@ -25,11 +25,11 @@ pub(super) struct Checkpoint {
 }
 
 impl Checkpoint {
-    fn to_bytes(self) -> Vec<u8> {
+    pub(super) fn to_bytes(self) -> Vec<u8> {
         [self.height.0.to_be_bytes().as_slice(), self.digest.as_bytes(), self.root.as_bytes()].concat()
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; CHECKPOINT_BYTES] = bytes.try_into().ok()?;
         let (height, hashes) = bytes.split_first_chunk::<8>()?;
         let (digest, root) = hashes.split_first_chunk::<32>()?;
@@ -59,16 +59,21 @@ pub(super) struct Base {
 }
 
 impl StateDatabase {
+    /// Makes the tables of a new database; refuses one of another ledger or layout.
+    pub(super) fn prepare(database: &Database, ledger: LedgerId) -> Result<(), StoreError> {
+        prepare(database, "state", ledger, |transaction| {
+            transaction.open_table(STATE)?;
+            transaction.open_table(HISTORY)?;
+            Ok(())
+        })
+    }
+
     pub(super) fn open(
         database: Database,
         ledger: LedgerId,
         page_cache_bytes: usize,
     ) -> Result<(Self, Arc<Base>), StoreError> {
-        prepare(&database, "state", ledger, |transaction| {
-            transaction.open_table(STATE)?;
-            transaction.open_table(HISTORY)?;
-            Ok(())
-        })?;
+        Self::prepare(&database, ledger)?;
         let state = Self { database, cache: Arc::new(PageCache::new(page_cache_bytes)) };
         let base = state.base(0)?;
         // The topmost page must hash to the root: a cheap look at whether file and checkpoint belong
@@ -155,7 +160,16 @@ fn newest_rows(layers: &[Arc<Layer>]) -> Vec<(Vec<u8>, Row<'_>)> {
     rows
 }
 
-fn record_key(path: &[u8; 32]) -> [u8; 33] {
+/// A record and its path.
+pub(super) type PathAndRecord = ([u8; 32], Vec<u8>);
+
+/// The path of a record's key; `None` for a page's.
+fn path_of(key: &[u8]) -> Option<[u8; 32]> {
+    let (tag, path) = key.split_last()?;
+    if *tag == RECORD_TAG { path.try_into().ok() } else { None }
+}
+
+pub(super) fn record_key(path: &[u8; 32]) -> [u8; 33] {
     let mut key = [RECORD_TAG; 33];
     key[..32].copy_from_slice(path);
     key
@@ -192,10 +206,27 @@ impl Base {
         match self.state.get(record_key(path).as_slice()) {
             Ok(row) => Ok(row.map(|row| row.value().to_vec())),
             Err(error) => {
-                let path = path.iter().map(|byte| format!("{byte:02x}")).collect();
-                Err(StoreError::ReadRecord { path, source: Box::new(error.into()) })
+                Err(StoreError::ReadRecord { path: hex::encode(path), source: Box::new(error.into()) })
             }
         }
+    }
+
+    /// The records between two paths, both included, ascending.
+    pub(super) fn records(
+        &self,
+        first: &[u8; 32],
+        last: &[u8; 32],
+    ) -> Result<impl Iterator<Item = Result<PathAndRecord, StoreError>> + use<>, StoreError> {
+        let path = hex::encode(first);
+        let fault = move |error: redb::StorageError| StoreError::ReadRecord {
+            path: path.clone(),
+            source: Box::new(error.into()),
+        };
+        let rows = self.state.range(first.as_slice()..=record_key(last).as_slice()).map_err(&fault)?;
+        Ok(rows.filter_map(move |row| match row {
+            Ok((key, record)) => Some(Ok((path_of(key.value())?, record.value().to_vec()))),
+            Err(error) => Some(Err(fault(error))),
+        }))
     }
 
     pub(super) fn history(&self, node: NodeRow) -> Result<Option<Hash>, StoreError> {

@@ -1,5 +1,6 @@
 //! Blocks, their transactions and the votes that finalise them: `chain.redb`.
 
+mod bodies;
 mod hand_over;
 mod pool;
 mod read;
@@ -17,6 +18,9 @@ use super::rows::{
     prepare, read,
 };
 use super::{Store, StoreError, reading, writing};
+
+pub(super) use self::read::stored_header;
+pub(super) use self::write::{BODY_DELETED, write_block, write_header};
 
 /// Where a transaction stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,8 +80,9 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    pub(super) fn open(database: Database, ledger: LedgerId) -> Result<Self, StoreError> {
-        prepare(&database, "chain", ledger, |transaction| {
+    /// Makes the tables of a new database; refuses one of another ledger or layout.
+    pub(super) fn prepare(database: &Database, ledger: LedgerId) -> Result<(), StoreError> {
+        prepare(database, "chain", ledger, |transaction| {
             transaction.open_table(HEADER)?;
             transaction.open_table(HEIGHT)?;
             transaction.open_table(FINALITY)?;
@@ -88,7 +93,11 @@ impl Chain {
             transaction.open_table(POOL)?;
             transaction.open_table(HAND_OVER)?;
             Ok(())
-        })?;
+        })
+    }
+
+    pub(super) fn open(database: Database, ledger: LedgerId) -> Result<Self, StoreError> {
+        Self::prepare(&database, ledger)?;
         let held = read(&database, |transaction| {
             let mut held = Held::default();
             for row in transaction.open_table(RANGE)?.iter()? {

@@ -185,6 +185,12 @@ pub enum StoreError {
         /// Why.
         source: Source,
     },
+    /// What comes in from another node cannot be written.
+    #[error("write what other nodes sent")]
+    Intake {
+        /// Why.
+        source: Source,
+    },
     /// A state whose block the chain does not hold, or whose root is not the one that the block's header
     /// commits to.
     #[error("the state of height {height} has root {root}, which no block here confirms")]

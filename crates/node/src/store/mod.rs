@@ -44,6 +44,12 @@
 //! its checkpoint, so hold it for a request or for a proposal, not for hours: `state.redb` grows by what it
 //! pins.
 //!
+//! # A store that begins with a state
+//!
+//! A node that joins fills an [`Intake`] with headers and a state from other nodes. Once it is whole it is a
+//! store like any other, whose [`floor`](Store::floor) is that state's block: bodies below it come later
+//! ([`Store::put_body`]), or never.
+//!
 //! Absent: which blocks to apply and how (`tabellion-machine`), when bodies may go, consensus.
 
 mod base;
@@ -53,7 +59,9 @@ mod checkpoint;
 mod compact;
 mod engine;
 mod error;
+mod intake;
 mod layer;
+mod pieces;
 mod ranges;
 mod rows;
 mod snapshot;
@@ -73,7 +81,9 @@ pub use self::chain::{Place, StoredTransaction};
 pub use self::compact::Compacted;
 pub use self::error::StoreError;
 pub(crate) use self::error::disk_is_full;
+pub use self::intake::{ChainEnd, Finish, Intake, Target};
 pub use self::layer::Tree;
+pub use self::pieces::HeldState;
 pub use self::snapshot::{Change, HistoryNodes, Snapshot};
 
 /// File of the blocks within the folder.

@@ -36,6 +36,12 @@ pub(super) const HISTORY: TableDefinition<'_, NodeRow, &[u8; 32]> = TableDefinit
 /// Both: name -> bytes.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
+/// `chain.redb`, in [`META`]: the height of the state that this store was begun with, where it is not the
+/// genesis block's.
+pub(super) const FLOOR: &str = "floor";
+/// `chain.redb`, in [`META`]: the first height below the floor whose body was not fetched yet.
+pub(super) const BODIES: &str = "bodies";
+
 /// Height, lane, index in the lane.
 pub(super) type PlaceRow = (u64, u16, u32);
 /// Tree, level, index in the level.

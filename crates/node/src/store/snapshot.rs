@@ -138,7 +138,7 @@ impl Snapshot {
         HistoryNodes { snapshot: self, tree, fault: RefCell::new(None) }
     }
 
-    fn page(&self, id: &PageId) -> Result<Option<Arc<Page>>, StoreError> {
+    pub(super) fn page(&self, id: &PageId) -> Result<Option<Arc<Page>>, StoreError> {
         match self.layers.iter().find_map(|layer| layer.pages.get(id)) {
             Some(changed) => Ok(changed.clone()),
             None => self.base.page(id),

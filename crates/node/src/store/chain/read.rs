@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use redb::ReadTransaction;
+use redb::{Database, ReadTransaction};
 use tabellion_ledger::cbor::from_bytes;
 use tabellion_ledger::limits::{HEADER_BYTES_MAX, LANE_HEADER_BYTES_MAX};
 use tabellion_ledger::{
-    Block, Header, HeaderHash, Height, Lane, LaneBody, LaneHeader, Transaction, TransactionId, Wire,
+    Block, Header, HeaderHash, Height, Lane, LaneBody, LaneHeader, LaneOutline, Outline, Transaction,
+    TransactionId, Wire,
 };
 
 use super::write::BODY_HELD;
@@ -26,9 +27,7 @@ impl Chain {
         if let Some((_, block)) = reading(&self.staged).blocks.get(&height.0) {
             return Ok(Some(block.header.clone()));
         }
-        let row = read(&self.database, |transaction| header_row(transaction, height));
-        let row = row.map_err(|source| StoreError::ReadBlock { height, source: Box::new(source) })?;
-        row.map(|row| decoded_header(height, &row)).transpose()
+        stored_header(&self.database, height)
     }
 
     /// The block with all lanes; `None` if it is not held or a lane's body was deleted.
@@ -120,6 +119,20 @@ impl Store {
         lanes.collect()
     }
 
+    /// A block's outline, with its records if `records`; `None` if the block is not held, or the records of
+    /// one of its lanes are wanted and were deleted.
+    pub fn outline(&self, height: Height, records: bool) -> Result<Option<Outline>, StoreError> {
+        if records {
+            return Ok(self.block(height)?.map(|block| Outline::of(&block)));
+        }
+        if !self.has_block(height) {
+            return Ok(None);
+        }
+        let lanes = self.lane_headers(height)?.into_iter();
+        let lanes = lanes.map(|(header, _)| LaneOutline { header, records: None }).collect();
+        Ok(Some(Outline { lanes }))
+    }
+
     /// One lane of a block; `None` if the block or the lane is not there, or its body was deleted.
     ///
     /// What a proof of a record needs, without the other lanes.
@@ -169,6 +182,16 @@ impl LaneRow {
     fn held(self) -> Option<LaneHeader> {
         self.body_held.then_some(self.header)
     }
+}
+
+/// The header that a database holds at a height.
+pub(in crate::store) fn stored_header(
+    database: &Database,
+    height: Height,
+) -> Result<Option<Header>, StoreError> {
+    let row = read(database, |transaction| header_row(transaction, height));
+    let row = row.map_err(|source| StoreError::ReadBlock { height, source: Box::new(source) })?;
+    row.map(|row| decoded_header(height, &row)).transpose()
 }
 
 fn header_row(transaction: &ReadTransaction, height: Height) -> Result<Option<Vec<u8>>, redb::Error> {

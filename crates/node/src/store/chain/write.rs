@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use redb::{ReadableTable, WriteTransaction};
 use tabellion_ledger::cbor::to_bytes;
-use tabellion_ledger::{Block, HeaderHash, Height, Lane};
+use tabellion_ledger::{Block, Header, HeaderHash, Height, Lane};
 
 use super::{Chain, Held, Place, PoolChanges};
 use crate::store::rows::{
@@ -16,7 +16,7 @@ use crate::store::{Store, StoreError, locked, reading, writing};
 /// First byte of a lane header's row: the lane's transactions are held.
 pub(super) const BODY_HELD: u8 = 1;
 /// First byte of a lane header's row: the lane's transactions were deleted.
-pub(super) const BODY_DELETED: u8 = 0;
+pub(in crate::store) const BODY_DELETED: u8 = 0;
 
 /// What one sync writes: all that was staged when it began.
 struct Batch {
@@ -76,28 +76,10 @@ impl Chain {
 
 impl Batch {
     fn write(&self, transaction: &WriteTransaction) -> Result<(), redb::Error> {
-        let mut headers = transaction.open_table(HEADER)?;
-        let mut heights = transaction.open_table(HEIGHT)?;
-        let mut lanes = transaction.open_table(LANE_HEADER)?;
-        let mut transactions = transaction.open_table(TRANSACTION)?;
-        let mut places = transaction.open_table(PLACE)?;
-        for (height, (digest, block)) in &self.blocks {
-            headers.insert(
-                *height,
-                [digest.as_bytes(), to_bytes(&block.header).as_slice()].concat().as_slice(),
-            )?;
-            heights.insert(digest.as_bytes(), *height)?;
-            for body in &block.lanes {
-                let lane = body.header.lane;
-                let row = [[BODY_HELD].as_slice(), &to_bytes(&body.header)].concat();
-                lanes.insert((*height, lane.number()), row.as_slice())?;
-                for (index, entry) in (0..).zip(&body.transactions) {
-                    let place = Place { height: Height(*height), lane, index }.row();
-                    transactions.insert(place, entry.to_bytes().as_slice())?;
-                    places.insert(entry.id().as_bytes(), place)?;
-                }
-            }
+        for (digest, block) in self.blocks.values() {
+            write_block(transaction, digest, block)?;
         }
+        let mut heights = transaction.open_table(HEIGHT)?;
         let mut finality = transaction.open_table(FINALITY)?;
         for (height, (digest, votes)) in &self.votes {
             finality.insert(*height, [digest.as_bytes().as_slice(), votes].concat().as_slice())?;
@@ -112,6 +94,42 @@ impl Batch {
         }
         Ok(())
     }
+}
+
+/// Writes a header's rows.
+pub(in crate::store) fn write_header(
+    transaction: &WriteTransaction,
+    digest: &HeaderHash,
+    header: &Header,
+) -> Result<(), redb::Error> {
+    let row = [digest.as_bytes(), to_bytes(header).as_slice()].concat();
+    transaction.open_table(HEADER)?.insert(header.height.0, row.as_slice())?;
+    transaction.open_table(HEIGHT)?.insert(digest.as_bytes(), header.height.0)?;
+    Ok(())
+}
+
+/// Writes all rows of a block.
+pub(in crate::store) fn write_block(
+    transaction: &WriteTransaction,
+    digest: &HeaderHash,
+    block: &Block,
+) -> Result<(), redb::Error> {
+    let height = block.header.height;
+    write_header(transaction, digest, &block.header)?;
+    let mut lanes = transaction.open_table(LANE_HEADER)?;
+    let mut transactions = transaction.open_table(TRANSACTION)?;
+    let mut places = transaction.open_table(PLACE)?;
+    for body in &block.lanes {
+        let lane = body.header.lane;
+        let row = [[BODY_HELD].as_slice(), &to_bytes(&body.header)].concat();
+        lanes.insert((height.0, lane.number()), row.as_slice())?;
+        for (index, entry) in (0..).zip(&body.transactions) {
+            let place = Place { height, lane, index }.row();
+            transactions.insert(place, entry.as_bytes())?;
+            places.insert(entry.id().as_bytes(), place)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes the ranges that changed: few, even while gaps are filled.
