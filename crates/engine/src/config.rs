@@ -48,9 +48,10 @@ pub struct NodeConfig {
     pub block_bytes_max: usize,
     /// Bytes of one message of the pool's channel at most; the same on all nodes.
     pub gossip_bytes_max: usize,
-    /// Where the node's own history begins, if it came by state sync: the last block of an epoch, whose state
-    /// the application holds. The [`BlockStore`](crate::BlockStore) then has the headers up to it, its body
-    /// and its votes; bodies below it may be missing for good. The block is given to
+    /// Where the node's own history begins, if it came by state sync: a block with votes of its own, whose
+    /// state the application holds. The [`BlockStore`](crate::BlockStore) then has the headers up to it, its
+    /// body and its votes, and the body of the last block of the epoch before; other bodies below it may be
+    /// missing for good. The block is given to
     /// [`Application::commit`](crate::Application::commit) once more, which takes no notice of it. `None`: the
     /// store holds every block from genesis on.
     ///

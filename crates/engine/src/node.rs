@@ -356,9 +356,8 @@ impl<E: Runtime> Node<E> {
         let refuse = |problem: &str| EngineError::Config(format!("floor {height}: {problem}"));
         let epoch = epocher
             .containing(EngineHeight::new(height.0))
-            .filter(|info| info.last().get() == height.0)
             .map(|info| info.epoch())
-            .ok_or_else(|| refuse("not the last block of an epoch"))?;
+            .ok_or_else(|| refuse("beyond the last epoch"))?;
         let block = self.store.block(BlockKey::Height(height))?;
         let block = block.ok_or_else(|| refuse("the store misses its block"))?;
         let votes = self.store.votes(BlockKey::Height(height))?;

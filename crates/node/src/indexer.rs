@@ -24,16 +24,19 @@ const BUSY_LAG: Duration = Duration::from_secs(1);
 /// Status of a publication that waits for its start.
 const SCHEDULED: &str = "scheduled";
 
-/// The index's thread: takes over block after block, from where the index stands.
+/// The index's thread: takes over block after block, from where the index stands. With `waits`, it waits for
+/// bodies that are still to be fetched.
 pub fn follow(
     core: Arc<Core>,
     index: Arc<Index>,
+    waits: bool,
 ) -> impl FnOnce(&AtomicBool) -> Result<(), NodeError> + Send + 'static {
     move |stop| {
         let (mut shown, mut paused) = (Instant::now(), false);
         while !stop.load(Ordering::Relaxed) {
             let next = index.applied_height().map_or(Height(0), Height::next);
-            if next > core.newest().height {
+            let awaited = waits && core.store().awaits_body(next).map_err(NodeError::Store)?;
+            if awaited || next > core.newest().height {
                 if paused || shown.elapsed() >= BUSY_LAG {
                     index.commit().map_err(NodeError::Index)?;
                     shown = Instant::now();

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tabellion_api::{FaceConfig, Gateway, ServerConfig, router, serve};
+use tabellion_client::NodeClient;
 use tabellion_consortium::{Genesis, GenesisValidator};
 use tabellion_engine::{
     Config, Controls, Engine, EngineHandle, NodeConfig, ONE_EPOCH, Pace, Peer, PeerAddress,
@@ -25,6 +26,7 @@ use crate::index::Index;
 use crate::indexer;
 use crate::pool::PoolLimits;
 use crate::store::{Store, StoreConfig};
+use crate::sync::{STORE_FOLDER, fetch_bodies};
 
 /// Folder of the query index within a node's data; it may be deleted while the node does not run.
 pub const INDEX_FOLDER: &str = "index";
@@ -71,6 +73,8 @@ pub struct NodeSettings {
     pub index: bool,
     /// The REST face, if it has one.
     pub face: Option<FaceSettings>,
+    /// Nodes that bodies below the node's floor are fetched from; see [`crate::sync`]. Empty: they never come.
+    pub bodies_from: Vec<NodeClient>,
     /// Signs for clients that cannot, if the operator gave a key.
     pub gateway: Option<Arc<dyn Gateway>>,
 }
@@ -81,6 +85,7 @@ pub struct Node {
     engine: EngineHandle,
     threads: Vec<JoinHandle<Result<(), NodeError>>>,
     face: Option<Task<()>>,
+    bodies: Option<Task<()>>,
     face_address: Option<SocketAddr>,
     stop: Arc<AtomicBool>,
     stop_face: watch::Sender<bool>,
@@ -93,7 +98,7 @@ impl Node {
     /// Errors: see [`NodeError`]; nothing keeps running.
     pub async fn start(settings: NodeSettings) -> Result<Self, NodeError> {
         let ledger = settings.genesis.ledger_id();
-        let store = Store::open(&settings.data.join("store"), ledger, settings.store.clone());
+        let store = Store::open(&settings.data.join(STORE_FOLDER), ledger, settings.store.clone());
         let store = Arc::new(store.map_err(NodeError::Store)?);
         check_addresses(&settings.genesis)?;
         let (genesis, followers) = (settings.genesis.clone(), settings.followers.clone());
@@ -103,6 +108,7 @@ impl Node {
         config.pace = settings.pace;
         let epoch_blocks = core.rules().parameters().block.epoch_blocks;
         config.epoch_blocks = NonZeroU64::new(epoch_blocks).unwrap_or(ONE_EPOCH);
+        config.floor = store.floor().map_err(NodeError::Store)?;
         let peers = core.peer_count();
         let mut config = Config::new(config, settings.listen, settings.data.join("engine"));
         // Each place for a peer is memory in every channel: as many as there are, and as many as may come
@@ -114,7 +120,7 @@ impl Node {
             Some(face) => Some(listen(face.listen).await?),
             None => None,
         };
-        let engine = Engine::start(config, core.clone(), store).map_err(NodeError::Engine)?;
+        let engine = Engine::start(config, core.clone(), store.clone()).map_err(NodeError::Engine)?;
         let Controls { waker, gossip, status, .. } = engine.controls();
         core.give_voice(Voice { waker, gossip });
 
@@ -122,14 +128,18 @@ impl Node {
         let (fail, failed) = watch::channel(false);
         let mut threads = vec![start_thread("pool", &stop, &fail, pool_loop(core.clone()))?];
         if let Some(index) = &index {
-            threads.push(start_thread("index", &stop, &fail, indexer::follow(core.clone(), index.clone()))?);
+            let waits = !settings.bodies_from.is_empty();
+            let follow = indexer::follow(core.clone(), index.clone(), waits);
+            threads.push(start_thread("index", &stop, &fail, follow)?);
         }
         let (stop_face, mut face_stopped) = watch::channel(false);
+        let bodies = fetch_in_background(store, settings.bodies_from, face_stopped.clone(), fail.clone());
         let mut node = Self {
             core: core.clone(),
             engine,
             threads,
             face: None,
+            bodies,
             face_address: None,
             stop,
             stop_face,
@@ -173,11 +183,11 @@ impl Node {
     ///
     /// Errors: what made a part fail.
     pub async fn stop(self) -> Result<(), NodeError> {
-        let Self { core, engine, threads, face, stop, stop_face, .. } = self;
+        let Self { core, engine, threads, face, bodies, stop, stop_face, .. } = self;
         let _ = stop_face.send(true);
-        if let Some(face) = face {
-            // A face that panicked has nothing left to stop.
-            let _ = face.await;
+        for task in [face, bodies].into_iter().flatten() {
+            // One that panicked has nothing left to stop.
+            let _ = task.await;
         }
         let stopping = tokio::task::spawn_blocking(move || {
             let engine = engine.stop().map_err(NodeError::Engine);
@@ -193,6 +203,24 @@ impl Node {
         });
         stopping.await.unwrap_or(Ok(()))
     }
+}
+
+/// Fetches the bodies that the store wants; nothing to do for a store that holds every block.
+fn fetch_in_background(
+    store: Arc<Store>,
+    nodes: Vec<NodeClient>,
+    stop: watch::Receiver<bool>,
+    fail: watch::Sender<bool>,
+) -> Option<Task<()>> {
+    if nodes.is_empty() {
+        return None;
+    }
+    Some(tokio::spawn(async move {
+        if let Err(error) = fetch_bodies(store, nodes, stop).await {
+            tracing::error!(error = %chain(&error), "the node must stop");
+            let _ = fail.send(true);
+        }
+    }))
 }
 
 /// Refuses a genesis document whose validators nobody can reach.

@@ -105,7 +105,6 @@ fn a_floor_without_its_block_or_votes_is_refused() {
             }
         });
     };
-    refused(FLOOR - 1, FLOOR - 1, "not the last block of an epoch");
     refused(FLOOR, FLOOR - 1, "misses its block");
     refused(FLOOR, FLOOR + 1, "misses its block");
 }

@@ -38,26 +38,28 @@ impl HeldState {
     ///
     /// Reads about a megabyte.
     pub fn piece(&self, id: &PageId) -> Result<Piece, StoreError> {
-        match self.whole(id)? {
+        self.piece_within(id, PIECE_BYTES)
+    }
+
+    /// The same with another number of bytes of records.
+    pub(super) fn piece_within(&self, id: &PageId, bytes_max: usize) -> Result<Piece, StoreError> {
+        match self.whole(id, bytes_max)? {
             Some(records) => Ok(Piece::Whole(records)),
             None => self.split(id),
         }
     }
 
     /// All records below a prefix; `None` where they are too many for one piece.
-    fn whole(&self, id: &PageId) -> Result<Option<Vec<PieceRecord>>, StoreError> {
+    fn whole(&self, id: &PageId, bytes_max: usize) -> Result<Option<Vec<PieceRecord>>, StoreError> {
         let (first, last) = (*id.first_path(), id.last_path());
         let mut changed = self.changed().range(first..=last).peekable();
         let mut records = Vec::new();
         let mut bytes = 0;
-        let mut fits = |records: &Vec<PieceRecord>, length: usize| {
-            bytes += length;
-            records.is_empty() || bytes <= PIECE_BYTES && records.len() < PIECE_RECORDS
-        };
+        // Says whether there is room for more.
         let mut push = |records: &mut Vec<PieceRecord>, path: [u8; 32], record: Vec<u8>| {
-            let fits = fits(records, record.len());
+            bytes += record.len();
             records.push(PieceRecord { path, record });
-            fits
+            records.len() == 1 || bytes <= bytes_max && records.len() <= PIECE_RECORDS
         };
         for row in self.snapshot.base.records(&first, &last)? {
             let (path, record) = row?;

@@ -3,6 +3,7 @@
 mod crash;
 mod disk;
 mod fixture;
+mod intake;
 mod model;
 
 use std::sync::Arc;

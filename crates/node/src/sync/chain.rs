@@ -9,7 +9,7 @@ use tabellion_ledger::limits::TRANSACTION_LIFETIME_MS_MAX;
 use tabellion_ledger::{FinalityProof, Header, HeaderHash, Height, Outline, TimeMs};
 use tabellion_machine::ChainHeader;
 
-use super::{Progress, Sync, SyncError, blocking};
+use super::{Progress, Sync, SyncError, blocking, told};
 
 /// Votes for a block, encoded as the store keeps them.
 pub(super) type StoredVotes = (Height, HeaderHash, Vec<u8>);
@@ -37,7 +37,7 @@ impl Sync {
         while end.header().height < last {
             let next = open.last().map_or(self.light.next_height(), |entry| entry.header().height.next());
             let count = usize::try_from(last.0 + 1 - next.0).unwrap_or(usize::MAX).min(HEADERS_PAGE);
-            let page = self.peers.ask(|peer| async move { peer.headers(next, count).await }).await?;
+            let page = self.peers.ask(|peer| async move { told(peer.headers(next, count).await) }).await?;
             if page.is_empty() {
                 return Err(SyncError::NoHeader { height: next });
             }
@@ -87,7 +87,7 @@ impl Sync {
             let records = is_open(first);
             let count = headers.iter().take_while(|header| is_open(header) == records).count();
             let wanted = &headers[..count];
-            let outlines = self.peers.ask_until(|peer| fetch_outlines(peer, wanted, records)).await?;
+            let outlines = self.peers.ask(|peer| fetch_outlines(peer, wanted, records)).await?;
             let (fetched, rest) = headers.split_at(outlines.len());
             entries.extend(fetched.iter().cloned().zip(outlines));
             headers = rest;

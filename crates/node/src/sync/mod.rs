@@ -12,6 +12,7 @@
 //!
 //! The result is the folder of a store. The node that opens it executes what came since.
 
+mod bodies;
 mod chain;
 mod error;
 mod peers;
@@ -20,7 +21,7 @@ mod pieces;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tabellion_client::{LightClient, LightError, NodeClient, Trust};
+use tabellion_client::{LightClient, LightError, NodeClient, NodeError, Trust};
 use tabellion_consortium::Genesis;
 use tabellion_ledger::{Block, FinalityProof, HeaderHash, Height, cbor};
 use tabellion_machine::genesis as genesis_state;
@@ -28,6 +29,7 @@ use tabellion_machine::genesis as genesis_state;
 use self::peers::Peers;
 use crate::store::{Finish, Intake, StoreConfig, Target};
 
+pub use self::bodies::fetch_bodies;
 pub use self::error::SyncError;
 
 /// Folder of the store within a node's data.
@@ -147,7 +149,7 @@ impl Sync {
     async fn learn_hand_overs(&mut self) -> Result<(), SyncError> {
         loop {
             let known = self.light.trust().hand_overs().last().map_or(0, |known| known.roster.number());
-            let more = self.peers.ask(|peer| async move { peer.hand_overs(known).await }).await?;
+            let more = self.peers.ask(|peer| async move { told(peer.hand_overs(known).await) }).await?;
             if more.is_empty() {
                 return Ok(());
             }
@@ -163,7 +165,9 @@ impl Sync {
         let before = self.intake.target().map_err(SyncError::Store)?;
         let mut best: Option<(FinalityProof, Vec<usize>)> = None;
         let mut seen: Vec<(FinalityProof, Vec<usize>)> = Vec::new();
-        for (number, proofs) in self.peers.ask_all(|peer| async move { peer.snapshots().await }).await? {
+        for (number, proofs) in
+            self.peers.ask_each(|peer| async move { told(peer.snapshots().await) }).await?
+        {
             for proof in proofs {
                 let known = seen.iter_mut().find(|(other, _)| other.header == proof.header);
                 match known {
@@ -222,8 +226,8 @@ impl Sync {
 
     async fn fetch_block(&mut self, height: Height, digest: HeaderHash) -> Result<Block, SyncError> {
         self.peers
-            .ask_until(|peer| async move {
-                let block = peer.block(height).await.map_err(|error| error.to_string())?;
+            .ask(|peer| async move {
+                let block = told(peer.block(height).await)?;
                 match block.digest() == digest && block.carried.is_empty() && block.check_body().is_ok() {
                     true => Ok(block),
                     false => Err(format!("another block {height}")),
@@ -244,6 +248,11 @@ fn numbered(hand_over: &tabellion_ledger::HandOver) -> (u64, Vec<u8>) {
 fn target_of(proof: &FinalityProof) -> Target {
     let header = &proof.header;
     Target { height: header.height, digest: header.hash(), root: header.state_root }
+}
+
+/// What a node answered, or why it did not.
+fn told<T>(answer: Result<T, NodeError>) -> Result<T, String> {
+    answer.map_err(|error| error.to_string())
 }
 
 /// Runs what blocks on a thread where it may.

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use tabellion_client::{NodeClient, NodeError};
+use tabellion_client::NodeClient;
 
 use super::SyncError;
 
@@ -63,23 +63,8 @@ impl Peers {
         SyncError::NoPeer { reason: self.reason.clone() }
     }
 
-    /// Asks one node after the other until one answers.
-    pub(super) async fn ask<T, F>(&mut self, question: impl Fn(Arc<NodeClient>) -> F) -> Result<T, SyncError>
-    where
-        F: Future<Output = Result<T, NodeError>>,
-    {
-        self.ask_until(|node| {
-            let answer = question(node);
-            async { answer.await.map_err(|error| error.to_string()) }
-        })
-        .await
-    }
-
     /// Asks one node after the other until one gives what can be believed.
-    pub(super) async fn ask_until<T, F>(
-        &mut self,
-        question: impl Fn(Arc<NodeClient>) -> F,
-    ) -> Result<T, SyncError>
+    pub(super) async fn ask<T, F>(&mut self, question: impl Fn(Arc<NodeClient>) -> F) -> Result<T, SyncError>
     where
         F: Future<Output = Result<T, String>>,
     {
@@ -100,13 +85,23 @@ impl Peers {
         Err(self.nobody())
     }
 
-    /// Asks all nodes; refuses where none answers.
-    pub(super) async fn ask_all<T, F>(
+    /// Any node that is still asked.
+    pub(super) fn any(&self) -> Option<Arc<NodeClient>> {
+        self.peers.iter().find(|peer| peer.failures < FAILURES_MAX).map(|peer| peer.node.clone())
+    }
+
+    /// Asks all nodes again.
+    pub(super) fn forgive(&mut self) {
+        self.peers.iter_mut().for_each(|peer| peer.failures = 0);
+    }
+
+    /// Asks all nodes, and says which of them gave which answer; refuses where none answers.
+    pub(super) async fn ask_each<T, F>(
         &mut self,
         question: impl Fn(Arc<NodeClient>) -> F,
     ) -> Result<Vec<(usize, T)>, SyncError>
     where
-        F: Future<Output = Result<T, NodeError>>,
+        F: Future<Output = Result<T, String>>,
     {
         let asked: Vec<usize> = (0..self.peers.len()).filter(|number| self.is_asked(*number)).collect();
         let asking = asked.iter().map(|number| question(self.node(*number).clone()));
@@ -114,7 +109,7 @@ impl Peers {
         for (number, answer) in asked.iter().zip(futures::future::join_all(asking).await) {
             match answer {
                 Ok(answer) => answers.push((*number, answer)),
-                Err(error) => self.failed(*number, &error.to_string()),
+                Err(reason) => self.failed(*number, &reason),
             }
         }
         if answers.is_empty() { Err(self.nobody()) } else { Ok(answers) }

@@ -363,6 +363,12 @@ pub enum NodeCommand {
     Invite(InviteArgs),
     /// Join a ledger by an invitation; makes the node's key and its folder
     Join(JoinArgs),
+    /// Fetch the newest state that other nodes hold, before the node's first start; `node join` does so
+    Sync {
+        /// The node's folder.
+        #[arg(value_name = "DIR")]
+        data: PathBuf,
+    },
     /// List the nodes of the ledger
     List,
     /// Take a node off the ledger that is no validator
@@ -415,4 +421,7 @@ pub struct JoinArgs {
     /// Name or address of its host in the certificate of its REST face [default: that of --address]
     #[arg(long, value_name = "HOST")]
     pub host: Option<String>,
+    /// Do not fetch the state: the node then executes every block from genesis
+    #[arg(long)]
+    pub no_sync: bool,
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! invitation -> genesis document (its hash is the ledger's name) -> trust -> invitation on record, open?
 //!   `-> node key (kept, so that a second try is the same node) -> Join, recorded -> node.toml, client.toml
+//!         `-> state sync
 //! ```
 
 use std::net::SocketAddr;
@@ -16,12 +17,17 @@ use tabellion_consortium::{
 };
 use tabellion_consortium::{Boundary, Parameters};
 use tabellion_ledger::LedgerId;
+use tabellion_node::sync::STORE_FOLDER;
 
 use super::args::JoinArgs;
 use super::invitation::InvitationFile;
+use super::sync::sync;
 use crate::failure::{Code, Done, Failure};
 use crate::moment::now;
-use crate::node_commands::{GENESIS_FILE, JoinedNode, key_or_new, read_toml, write_joined, write_public};
+use crate::node_commands::{
+    DATA_FOLDER, GENESIS_FILE, JoinedNode, PEERS_CA_FILE, PeersFile, key_or_new, read_toml, write_joined,
+    write_public,
+};
 use crate::output::Output;
 
 /// Name of the node's key in its folder.
@@ -53,12 +59,23 @@ pub async fn join(args: JoinArgs, output: Output) -> Done {
         output.line(format!("recorded  node {} of {} in block {height}", invitation.name, invitation.member));
     }
     let JoinArgs { data, listen, rest, .. } = &args;
-    let name = invitation.name.clone();
-    write_joined(
-        data,
-        &JoinedNode { name, ledger_name: ledger_name(&party), listen: *listen, rest: *rest, host },
-    )?;
+    let (name, ledger_name) = (invitation.name.clone(), ledger_name(&party));
+    let peers = peers(&invitation, data)?;
+    write_joined(data, &JoinedNode { name, ledger_name, listen: *listen, rest: *rest, host, peers })?;
+    if !args.no_sync && !data.join(DATA_FOLDER).join(STORE_FOLDER).exists() {
+        sync(data, output).await?;
+    }
     tell(&invitation, id, data, &mut party, output).await
+}
+
+/// The nodes that the invitation names, as the node's own file will.
+fn peers(invitation: &InvitationFile, data: &Path) -> Result<PeersFile, Failure> {
+    let mut peers = PeersFile { nodes: invitation.nodes.clone(), ca: None, pin: invitation.pin };
+    if let Some(ca) = &invitation.ca {
+        write_public(&data.join(PEERS_CA_FILE), ca.as_bytes())?;
+        peers.ca = Some(PEERS_CA_FILE.into());
+    }
+    Ok(peers)
 }
 
 fn ledger_name(party: &RelyingParty) -> String {

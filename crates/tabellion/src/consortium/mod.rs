@@ -14,6 +14,7 @@ mod node;
 mod proposal;
 mod propose;
 mod role;
+mod sync;
 
 pub use args::{
     AccountCommand, MemberCommand, NodeCommand, ProposalCommand, ProposeArgs, RoleCommand, VoteArgs,

@@ -11,6 +11,7 @@ use super::args::{InviteArgs, NodeCommand};
 use super::desk::{Desk, Me};
 use super::invitation::InvitationFile;
 use super::join::join;
+use super::sync::sync;
 use crate::context::Context;
 use crate::failure::{Code, Done, Failure};
 use crate::moment::now;
@@ -25,6 +26,7 @@ pub async fn run(command: NodeCommand, context: &Context, output: Output) -> Don
     match command {
         NodeCommand::Invite(args) => invite(args, context, output).await,
         NodeCommand::Join(args) => join(args, output).await,
+        NodeCommand::Sync { data } => sync(&data, output).await,
         NodeCommand::List => list(context, output).await,
         NodeCommand::Remove { node } => {
             let mut desk = Desk::new(context, output)?;

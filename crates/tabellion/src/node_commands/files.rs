@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use tabellion_client::{Protection, SigningKey, read_key_file, write_key_file};
-use tabellion_ledger::Algorithm;
+use tabellion_client::{NodeClient, NodeTrust, Protection, SigningKey, read_key_file, write_key_file};
+use tabellion_ledger::{Algorithm, KeyId};
 
 /// Name of the genesis document in a network's folder.
 pub const GENESIS_FILE: &str = "genesis.cbor";
@@ -28,6 +28,10 @@ pub const TLS_CA_FILE: &str = "tls-ca.pem";
 pub const TLS_CA_KEY_FILE: &str = "tls-ca-key.pem";
 /// Name of a node's file in its folder.
 pub const NODE_FILE: &str = "node.toml";
+/// Name of the folder of a node's data in its folder.
+pub const DATA_FOLDER: &str = "data";
+/// Name of the CA of other nodes' REST certificates in a node's folder.
+pub const PEERS_CA_FILE: &str = "peers-ca.pem";
 
 /// A node's file. Paths are relative to the file's folder.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,9 +56,39 @@ pub struct NodeFile {
     /// A member's key with which the node signs for clients that cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway_key: Option<PathBuf>,
+    /// Other nodes, from which this one fetches a state before its first start, and old bodies after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peers: Option<PeersFile>,
     /// Nodes that follow without a vote; the same on every node.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub followers: Vec<FollowerFile>,
+}
+
+/// Other nodes' REST faces in a node's file. What they send is checked: any nodes will do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeersFile {
+    /// Their URLs.
+    pub nodes: Vec<String>,
+    /// The CA of their certificates, PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
+    /// Or the SHA-256 of the public key of their certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<KeyId>,
+}
+
+impl PeersFile {
+    /// A client for each node. Paths are relative to `folder`.
+    pub fn clients(&self, folder: &Path) -> Result<Vec<NodeClient>> {
+        let trust = match (&self.ca, self.pin) {
+            (Some(ca), _) => NodeTrust::Authorities(read(&folder.join(ca))?),
+            (None, Some(pin)) => NodeTrust::PinnedKey(pin),
+            (None, None) => bail!("[peers] names no CA and no pin of the nodes' certificates"),
+        };
+        let client = |url: &String| Ok(NodeClient::new(std::slice::from_ref(url), &trust)?);
+        self.nodes.iter().map(client).collect()
+    }
 }
 
 fn yes() -> bool {

@@ -10,7 +10,8 @@ mod tls;
 
 pub use dev::{DevArgs, dev};
 pub use files::{
-    GENESIS_FILE, NODE_FILE, NodeFile, key_or_new, read_plain_key, read_toml, write_public, write_secret,
+    DATA_FOLDER, GENESIS_FILE, NODE_FILE, NodeFile, PEERS_CA_FILE, PeersFile, key_or_new, read,
+    read_plain_key, read_toml, write_public, write_secret,
 };
 pub use network::{JoinedNode, NetworkCommand, network, write_joined};
 pub use run::{NodeArgs, node};

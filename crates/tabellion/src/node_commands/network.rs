@@ -9,8 +9,8 @@ use tabellion_consortium::Genesis;
 use tabellion_ledger::{TimeMs, cbor};
 
 use super::files::{
-    CLIENT_FILE, ClientFile, GENESIS_FILE, NODE_FILE, NodeFile, RestFile, TLS_CA_FILE, key_or_new, read_toml,
-    write_public, write_toml,
+    CLIENT_FILE, ClientFile, DATA_FOLDER, GENESIS_FILE, NODE_FILE, NodeFile, PeersFile, RestFile,
+    TLS_CA_FILE, key_or_new, read_toml, write_public, write_toml,
 };
 use super::plan::{Plan, PlanValidator, genesis};
 use super::tls::TlsCa;
@@ -116,14 +116,16 @@ pub struct JoinedNode {
     pub rest: SocketAddr,
     /// Its host, as its REST certificate names it.
     pub host: String,
+    /// Nodes that it fetches from.
+    pub peers: PeersFile,
 }
 
 /// Writes the folder of a node that joined, beside its key and its genesis document: a CA of its own for its
 /// REST face, the node's file, and what clients of this node need.
 pub fn write_joined(folder: &Path, node: &JoinedNode) -> Result<()> {
-    let JoinedNode { name, ledger_name, listen, rest, host } = node;
+    let JoinedNode { name, ledger_name, listen, rest, host, peers } = node;
     let ca = TlsCa::open(folder, ledger_name)?;
-    write_node_files(folder, name, *listen, *rest, host, &ca)?;
+    write_node_files(folder, name, *listen, *rest, host, &ca, Some(peers.clone()))?;
     let client = ClientFile {
         nodes: vec![format!("https://{}", SocketAddrHost { host, port: rest.port() })],
         ca: TLS_CA_FILE.into(),
@@ -152,7 +154,7 @@ fn write_node(validator: &PlanValidator, out: &Path, ca: &TlsCa) -> Result<()> {
     let PlanValidator { name, address, rest, .. } = validator;
     let folder = out.join("nodes").join(name);
     let (host, _) = host_and_port(rest)?;
-    write_node_files(&folder, name, listener(address)?, listener(rest)?, host, ca)
+    write_node_files(&folder, name, listener(address)?, listener(rest)?, host, ca, None)
 }
 
 fn write_node_files(
@@ -162,6 +164,7 @@ fn write_node_files(
     rest: SocketAddr,
     host: &str,
     ca: &TlsCa,
+    peers: Option<PeersFile>,
 ) -> Result<()> {
     let mut hosts = vec![host.to_owned()];
     if host.starts_with("127.") || host == "localhost" {
@@ -172,7 +175,7 @@ fn write_node_files(
         name: name.to_owned(),
         genesis: GENESIS_FILE.into(),
         key: "node-key.pem".into(),
-        data: "data".into(),
+        data: DATA_FOLDER.into(),
         listen,
         index: true,
         rest: Some(RestFile {
@@ -182,6 +185,7 @@ fn write_node_files(
             rate_per_second: None,
         }),
         gateway_key: None,
+        peers,
         followers: Vec::new(),
     };
     write_toml(&folder.join(NODE_FILE), "One node; run it with: tabellion node --config <this file>", &file)

@@ -100,6 +100,7 @@ pub fn settings(file: &Path) -> Result<NodeSettings> {
         pool: PoolLimits::default(),
         index: node.index,
         face: face(&node, folder)?,
+        bodies_from: node.peers.as_ref().map_or(Ok(Vec::new()), |peers| peers.clients(folder))?,
         gateway,
     })
 }

@@ -20,19 +20,24 @@ impl Store {
         Ok(next.filter(|next| floor.is_some_and(|floor| *next < floor)))
     }
 
-    /// Takes in bodies of blocks from [`Self::next_body`] on, in order; durable when this returns. The caller
-    /// has compared each with its header.
-    pub fn put_bodies(&self, blocks: &[Block]) -> Result<(), StoreError> {
-        let Some(last) = blocks.last().map(|block| block.header.height) else { return Ok(()) };
+    /// Whether the body of a block below the floor is still to be fetched.
+    pub fn awaits_body(&self, height: Height) -> Result<bool, StoreError> {
+        let floor = self.floor()?.is_some_and(|floor| height < floor);
+        Ok(floor && self.next_body()?.is_some_and(|next| next <= height))
+    }
+
+    /// Takes in bodies of blocks from [`Self::next_body`] on, up to `next`; durable when this returns. The
+    /// caller has compared each with its header. One that is left out counts as deleted.
+    pub fn put_bodies(&self, blocks: &[Block], next: Height) -> Result<(), StoreError> {
         let written = write(&self.chain.database, |transaction: &WriteTransaction| {
             for block in blocks {
                 write_block(transaction, &block.digest(), block)?;
             }
-            let next = last.next().0.to_be_bytes();
+            let next = next.0.to_be_bytes();
             transaction.open_table(META)?.insert(BODIES, next.as_slice())?;
             Ok(())
         });
-        written.map_err(|source| StoreError::WriteBlocks { last, source: Box::new(source) })
+        written.map_err(|source| StoreError::WriteBlocks { last: next, source: Box::new(source) })
     }
 
     fn height_row(&self, name: &'static str) -> Result<Option<Height>, StoreError> {
