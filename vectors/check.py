@@ -344,6 +344,56 @@ def trie_proof(value, root, path):
     return terminal[1] if terminal is not None and terminal[0] == path else None
 
 
+def page(data):
+    """The slots of a page: None, a hash, or (path, value hash)."""
+    used, leaves, rest = int.from_bytes(data[:2]), int.from_bytes(data[2:4]), data[4:]
+    need(leaves & ~used == 0, "a leaf in an unused slot")
+    slots = []
+    for number in range(16):
+        if not used >> number & 1:
+            slots.append(None)
+        elif leaves >> number & 1:
+            slots.append((rest[:32], rest[32:64]))
+            rest = rest[64:]
+        else:
+            slots.append(rest[:32])
+            rest = rest[32:]
+    need(not rest and all(len(b"".join(slot) if isinstance(slot, tuple) else slot or EMPTY) in (32, 64) for slot in slots), "a page's length")
+    return slots
+
+
+def slots_root(slots):
+    """The hash over a power of two of slots."""
+    full = [slot for slot in slots if slot is not None]
+    if not full:
+        return EMPTY
+    if len(full) == 1 and isinstance(full[0], tuple):
+        return trie_leaf(*full[0])
+    if len(slots) == 1:
+        return slots[0]
+    half = len(slots) // 2
+    return trie_node(slots_root(slots[:half]), slots_root(slots[half:]))
+
+
+def piece(value, prefix, expected):
+    """The records of a piece, and the hash of each slot below it."""
+    records = {path: sha256(record) for path, record in value[-1]}
+    need(list(records) == sorted(records) and len(records) == len(value[-1]), "records out of order")
+    need(all(path.hex().startswith(prefix) for path in records), "a record elsewhere")
+    if value[0] == 0:
+        need(trie_root(records, 4 * len(prefix)) == expected, "another hash")
+        return {}
+    need(value[0] == 1, "not a piece")
+    slots = page(value[1])
+    need(slots_root(slots) == expected, "another hash")
+    leaves = {slot[0]: (number, slot[1]) for number, slot in enumerate(slots) if isinstance(slot, tuple)}
+    need({path: value for path, (_, value) in leaves.items()} == records, "other records")
+    need(all(path.hex().startswith(f"{prefix}{number:x}") for path, (number, _) in leaves.items()), "a foreign slot")
+    below = {f"{prefix}{number:x}": slot for number, slot in enumerate(slots) if isinstance(slot, bytes)}
+    need(not any(slot[0] & 0x80 for slot in below.values()), "a node that is a leaf")
+    return below
+
+
 # ---- Sections 6, 7, 10 to 13: headers, roster, proofs -------------------------------------------------------------
 
 HEADER = "version ledger height previous time proposer lanes_root state_root roster next_roster history_root".split()
@@ -496,6 +546,17 @@ def block(value):
     return named
 
 
+def outline(value, header):
+    """Checks an outline against its block's header."""
+    need(tree_root([leaf_hash(sha256(encode(lane))) for lane, _ in value]) == header["lanes_root"], "another lanes root")
+    for lane, records in value:
+        named = fields(LANE_HEADER, lane)
+        if records is not None:
+            need(len(records) == named["record_count"], "another number of records")
+            leaves = [leaf_hash(name + bytes_hash) for name, bytes_hash in records]
+            need(tree_root(leaves) == named["records_root"], "another records root")
+
+
 # ---- Section 14: the certificate lane -----------------------------------------------------------------------------
 
 
@@ -579,6 +640,15 @@ class Vectors:
             later, height = hand_over(value, self.trust)
             say("roster_hash", later.roster)
             need(height == facts["last_height"], "another height")
+        elif kind == "Piece":
+            below = piece(value, facts["prefix"], bytes.fromhex(facts["hash"]))
+            if facts["prefix"] == "":
+                need(facts["hash"] == self.bytes["state-3"].hex(), "another state root")
+            if value[0] == 1:
+                row = next(row for row in self.rows if row["name"] == "piece-below")["facts"]
+                need(below[row["prefix"]].hex() == row["hash"], "another hash below")
+        elif kind == "Outline":
+            outline(value, fields(HEADER, decode(self.bytes[f"header-{facts['height']}"])))
         elif kind == "TrieProof":
             trie_proof(value, bytes.fromhex(facts["root"]), bytes.fromhex(facts["path"]))
         elif kind == "StateProof":

@@ -7,4 +7,4 @@ mod laws;
 mod world;
 
 pub use laws::same_bytes_again;
-pub use world::{World, world};
+pub use world::{World, outlined, whole_state, world};

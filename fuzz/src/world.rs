@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use tabellion_consortium::Genesis;
-use tabellion_ledger::{Equivocation, HandOver, HeaderHash, LedgerId, PublicKey, Roster, cbor};
+use tabellion_ledger::{Equivocation, HandOver, Header, HeaderHash, LedgerId, PublicKey, Roster, cbor};
 
 /// What a verifier knows, and which headers are final.
 pub struct World {
@@ -59,6 +59,17 @@ impl World {
             proof.record.as_deref().map(tabellion_ledger::sha256).expect("the vector proves a record");
         (proof.finality.header.state_root, proof.key.path(), record)
     }
+}
+
+/// The header of block 1, which an outline is checked against.
+pub fn outlined() -> Header {
+    let bytes = vector!("header-1");
+    cbor::from_bytes(&bytes, bytes.len()).expect("the vector is a header")
+}
+
+/// The root of the state after block 3, and the vector of all its records.
+pub fn whole_state() -> ([u8; 32], Vec<u8>) {
+    (vector!("state-3").try_into().expect("the vector is a hash"), vector!("piece-whole"))
 }
 
 fn bytes(digits: &str) -> Vec<u8> {

@@ -31,8 +31,6 @@ pub const RECORD_BYTES_MAX: usize = 1024 * 1024;
 pub const PIECE_BYTES_MAX: usize = 17 * RECORD_BYTES_MAX;
 /// Records of one piece: more than fit in the bytes that a node aims at.
 pub const PIECE_RECORDS_MAX: usize = 64 * 1024;
-/// Bytes of one block's outline: two hashes for each transaction, and lane headers.
-pub const OUTLINE_BYTES_MAX: usize = 512 * 1024;
 /// Siblings in a state proof: the depth of a 256-bit path.
 pub const TRIE_DEPTH_MAX: usize = 256;
 /// Hashes in a path of an RFC 9162 tree of at most 2^63 leaves.

@@ -27,8 +27,8 @@ pub use answer::{
     DifferenceAnswer, DifferenceLine, HandOverAnswer, HandOversAnswer, HeaderAnswer, HeadersAnswer,
     HealthAnswer, KeyAnswer, LaneAnswer, LedgerAnswer, MemberAnswer, MembersAnswer, NodeAnswer, NodesAnswer,
     ParametersAnswer, PermissionAnswer, PermissionsAnswer, ProblemDetails, ProofAnswer, ProposalAnswer,
-    ProposalsAnswer, PublishAnswer, RecordAnswer, RefusedEntryAnswer, SnapshotsAnswer, StateAnswer, StatusAnswer, TallyAnswer,
-    TransactionAnswer, TransactionStanding, ValidatorAnswer,
+    ProposalsAnswer, PublishAnswer, RecordAnswer, RefusedEntryAnswer, SnapshotsAnswer, StateAnswer,
+    StatusAnswer, TallyAnswer, TransactionAnswer, TransactionStanding, ValidatorAnswer,
 };
 pub use block::{BlockFault, Location, Outcome, Parent, Proposal, build, execute, is_due, next_due};
 pub use chain_header::{CHAIN_HEADERS_MAX, ChainHeader};

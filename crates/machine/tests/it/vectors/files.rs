@@ -103,6 +103,7 @@ fn target(kind: &str) -> Option<&'static str> {
         "FinalityProof" => "finality_proof",
         "Equivocation" => "equivocation",
         "HandOver" => "hand_over",
+        "Piece" | "Outline" => "piece",
         "TrieProof" => "trie_proof",
         "StateProof" => "state_proof",
         "ProvedHeader" | "RecordProof" => "record_proof",

@@ -8,15 +8,16 @@ mod files;
 mod governance;
 mod keys;
 mod make;
+mod pieces;
 
 use std::collections::BTreeMap;
 
 use tabellion_consortium::{Genesis, Parameters};
-use tabellion_ledger::trie::TrieProof;
+use tabellion_ledger::trie::{PageId, Piece, TrieProof};
 use tabellion_ledger::{
     Block, Content, DecodeError, Envelope, Equivocation, FinalityProof, HandOver, Header, HistoryState,
-    LaneHeader, LaneState, LedgerId, ProvedHeader, PublicKey, RecordProof, Roster, StateProof, StateRoot,
-    Transaction, Wire, cbor,
+    LaneHeader, LaneState, LedgerId, Outline, ProvedHeader, PublicKey, RecordProof, Roster, StateProof,
+    StateRoot, Transaction, Wire, cbor,
 };
 use tabellion_machine::{ChainHeader, Replay};
 use tabellion_pki::{Action, CertificateRecord, KeyRecord, Scheduled, Standing, precheck_bytes};
@@ -59,6 +60,8 @@ fn again_as(kind: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         "HandOver" => again::<HandOver>(bytes),
         "ConsortiumAction" => again::<tabellion_consortium::Action>(bytes),
         "ChainHeader" => again::<ChainHeader>(bytes),
+        "Piece" => again::<Piece>(bytes),
+        "Outline" => again::<Outline>(bytes),
         "TrieProof" => again::<TrieProof>(bytes),
         "StateProof" => again::<StateProof>(bytes),
         "ProvedHeader" => again::<ProvedHeader>(bytes),
@@ -149,6 +152,26 @@ fn the_frozen_proofs_hold_with_the_genesis_document_alone() {
     }
     let proved: ProvedHeader = decode(&files["proved-header"]);
     assert_eq!(proved.verify(&ledger, &roster).map(|header| header.height.0), Ok(2));
+}
+
+/// A state is taken over from anybody: its root says whether a piece belongs to it.
+#[test]
+fn the_frozen_pieces_and_outlines_are_those_of_the_frozen_headers() {
+    let files = frozen();
+    let root: [u8; 32] = files["state-3"].as_slice().try_into().unwrap();
+    let open =
+        |name: &str, id: &PageId, hash: &[u8; 32]| decode::<Piece>(&files[name]).open(id, hash).unwrap();
+    let whole = open("piece-whole", &PageId::ROOT, &root);
+    let split = open("piece-split", &PageId::ROOT, &root);
+    let (id, hash) = split.below[0];
+    let below = open("piece-below", &id, &hash);
+    assert!(whole.below.is_empty() && whole.records.len() > split.records.len());
+    assert!(below.records.iter().all(|entry| whole.records.contains(entry)));
+    assert_eq!(whole.pages.get(&PageId::ROOT), split.pages.get(&PageId::ROOT));
+    let header: Header = decode(&files["header-1"]);
+    for name in ["outline", "outline-bare"] {
+        assert_eq!(decode::<Outline>(&files[name]).check(&header), Ok(()), "{name}");
+    }
 }
 
 /// X.1409 L1, L6: whoever has the genesis document and the blocks finds the same states.
