@@ -9,6 +9,7 @@ mod consortium;
 mod events;
 mod limits;
 mod problems;
+mod snapshots;
 mod tls;
 mod transactions;
 mod world;

@@ -21,8 +21,9 @@ use tabellion_corpus::{KeyKind, TestCa};
 use tabellion_ledger::trie::{MemoryPages, PageId, Piece, PieceRecord, TrieFault, prove};
 use tabellion_ledger::{
     Algorithm, Block, CertificateId, Content, Envelope, FinalityProof, FinalitySignature, HandOver, Hash,
-    Header, Height, Lane, LaneBody, LedgerId, Outline, ProvedHeader, PublicKey, RecordProof, Signature, StateKey,
-    StateProof, TimeMs, Transaction, TransactionId, Validator, View, attachments_root, cbor, merkle,
+    Header, Height, Lane, LaneBody, LedgerId, Outline, ProvedHeader, PublicKey, RecordProof, Signature,
+    StateKey, StateProof, TimeMs, Transaction, TransactionId, Validator, View, attachments_root, cbor,
+    merkle,
 };
 use tabellion_machine::{
     CertificateList, CertificateRow, ChainHeader, Event, HealthAnswer, Location, MemoryState, Outcome,
@@ -514,14 +515,7 @@ impl Backend for World {
     }
 
     fn held_states(&self) -> Vec<FinalityProof> {
-        let inner = self.inner();
-        inner
-            .blocks
-            .last()
-            .and_then(|block| inner.finality(block.header.height))
-            .cloned()
-            .into_iter()
-            .collect()
+        vec![self.inner().snapshot.finality.clone()]
     }
 
     fn piece(&self, height: Height, prefix: &PageId) -> Result<Option<Piece>, Fault> {
