@@ -1,0 +1,113 @@
+//! A node takes a state over from nodes of which one lies, with real processes.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tabellion_api::{ServerConfig, serve, tls_config};
+use tabellion_client::{NodeClient, NodeTrust};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::governance::Consortium;
+use crate::run::tabellion;
+
+/// A face that passes questions on to a node, and turns a bit of every piece of a state.
+struct Liar {
+    address: SocketAddr,
+    _runtime: Runtime,
+}
+
+impl Liar {
+    fn before(consortium: &Consortium) -> Self {
+        let net = consortium.path().join("net");
+        let trust = NodeTrust::Authorities(fs::read(net.join("tls-ca.pem")).unwrap());
+        let url = format!("https://127.0.0.1:{}", consortium.ports[5]);
+        let behind = Arc::new(NodeClient::new(&[url], &trust).unwrap());
+        let tls = {
+            let node = net.join("nodes/node-alpha");
+            let certificates = CertificateDer::pem_file_iter(node.join("tls.pem")).unwrap();
+            let certificates = certificates.collect::<Result<_, _>>().unwrap();
+            tls_config(certificates, PrivateKeyDer::from_pem_file(node.join("tls-key.pem")).unwrap()).unwrap()
+        };
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().fallback(pass_on).with_state(behind);
+        runtime.spawn(serve(listener, tls, router, ServerConfig::default(), std::future::pending()));
+        Self { address, _runtime: runtime }
+    }
+}
+
+async fn pass_on(State(behind): State<Arc<NodeClient>>, uri: Uri) -> Response {
+    let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    let query: Vec<(&str, String)> = pairs.map(|(name, value)| (name, value.to_owned())).collect();
+    let Ok(mut bytes) = behind.bytes(uri.path(), &query).await else {
+        return StatusCode::BAD_GATEWAY.into_response();
+    };
+    if uri.path().ends_with("/piece")
+        && let Some(last) = bytes.last_mut()
+    {
+        *last ^= 1;
+    }
+    ([(header::CONTENT_TYPE, "application/cbor")], bytes).into_response()
+}
+
+/// Invites a node and lets it join by these nodes alone.
+fn join(consortium: &Consortium, name: &str, nodes: &str) -> crate::run::Ran {
+    let invitation = format!("{name}.invitation");
+    consortium.sign("alpha", &["node", "invite", name, "--out", &invitation]);
+    let path = consortium.path().join(&invitation);
+    let text = fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once("nodes = [").unwrap();
+    let (_, after) = rest.split_once(']').unwrap();
+    fs::write(&path, format!("{before}nodes = [{nodes}]{after}")).unwrap();
+    let (listen, rest) =
+        (format!("127.0.0.1:{}", consortium.ports[4]), format!("127.0.0.1:{}", consortium.ports[9]));
+    let args = ["node", "join", &invitation, "--listen", &listen, "--rest", &rest, "--data", name, "--json"];
+    tabellion(consortium.path(), &args)
+}
+
+/// X.1409 L9: a joining node believes nobody. It leaves who lies, takes the state from the others, says what
+/// happened where nobody else is left, and goes on from there.
+#[test]
+fn a_joining_node_takes_the_state_from_whoever_does_not_lie() {
+    let mut consortium = Consortium::start();
+    let liar = Liar::before(&consortium);
+    let liar = format!("\"https://{}\"", liar.address);
+    let honest = format!("\"https://127.0.0.1:{}\"", consortium.ports[6]);
+    consortium.until("a state is held", |consortium| {
+        consortium.publish();
+        let ledger = consortium.run(&["ledger", "status", "--json"]).check(0, &[]).json();
+        ledger[0]["height"].as_u64().unwrap() > 20
+    });
+
+    let synced = join(&consortium, "node-one", &format!("{liar}, {honest}")).check(0, &[]).json();
+    let state = synced.iter().find(|line| line["records"].is_u64()).unwrap();
+    assert!(state["height"].as_u64().unwrap() >= 15 && state["records"].as_u64().unwrap() > 10, "{state}");
+
+    let refused = join(&consortium, "node-two", &liar);
+    refused.check(1, &["no node is left to fetch from", "the piece at prefix ''", "node sync node-two"]);
+    let sync = ["node", "sync", "node-two", "--json"];
+    tabellion(consortium.path(), &sync).check(1, &["no node is left"]);
+    let file = consortium.path().join("node-two/node.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace(&liar, &honest)).unwrap();
+    let synced = tabellion(consortium.path(), &sync).check(0, &[]).json();
+    assert!(synced[0]["height"].as_u64().unwrap() >= 15);
+    tabellion(consortium.path(), &sync).check(2, &["is there already"]);
+
+    // The one that runs follows, fetches the bodies that it lacks, and shows the whole chain.
+    consortium.start_node("node-one");
+    consortium.until("the node has caught up and has all bodies", |consortium| {
+        consortium.publish();
+        let full = ["ledger", "verify-chain", "--full", "--network", "node-one"];
+        tabellion(consortium.path(), &full).code == 0
+    });
+}
