@@ -67,6 +67,8 @@ pub enum Mode {
     Record,
     /// They wait in the pool.
     Hold,
+    /// It is taken out of service.
+    Drain,
     /// The pool is full.
     Overloaded,
     /// The node stops.
@@ -424,6 +426,7 @@ impl Backend for World {
                     inner.pool.push(transaction);
                     Ok(id)
                 }
+                Mode::Drain => Err(SubmitError::Draining { retry_after_ms: 10_000 }),
                 Mode::Overloaded => Err(SubmitError::Overloaded { retry_after_ms: 1500 }),
                 Mode::Stopping => Err(SubmitError::Stopping),
                 Mode::Broken => Err(Fault::new("the disk with the secret name is gone").into()),
@@ -597,7 +600,14 @@ impl Backend for World {
             since_block_ms: 0,
             peers: 3,
             pool: inner.pool.len(),
+            finalised: inner.replay.header().height.0,
+            key: String::new(),
+            draining: inner.mode == Mode::Drain,
         }
+    }
+
+    fn draining(&self) -> bool {
+        self.inner().mode == Mode::Drain
     }
 
     fn ready(&self) -> bool {
