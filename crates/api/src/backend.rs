@@ -125,6 +125,11 @@ pub trait Backend: Send + Sync + 'static {
     /// How the node is.
     fn health(&self) -> HealthAnswer;
 
+    /// Whether the node is being taken out of service.
+    fn draining(&self) -> bool {
+        false
+    }
+
     /// Whether the node can serve: its store is open and it follows the chain.
     fn ready(&self) -> bool;
 
@@ -179,6 +184,12 @@ pub enum SubmitError {
     #[error("the node has more transactions than it can check now; try again in {retry_after_ms} ms")]
     Overloaded {
         /// When to try again. Unit: ms.
+        retry_after_ms: u64,
+    },
+    /// The node is being taken out of service.
+    #[error("the node is being taken out of service and takes no more transactions; ask another node")]
+    Draining {
+        /// When to try again here. Unit: ms.
         retry_after_ms: u64,
     },
     /// The node stops.

@@ -30,6 +30,7 @@ mod server;
 mod snapshots;
 mod status;
 mod style;
+mod tls;
 mod transactions;
 
 pub use backend::{
@@ -40,5 +41,6 @@ pub use config::{FaceConfig, ServerConfig};
 pub use openapi::openapi_json;
 pub use problem::Problem;
 pub use router::router;
-pub use server::{serve, tls_config};
+pub use server::serve;
 pub use status::{PROBLEM_KINDS, ProblemKind, problem_kind};
+pub use tls::{FaceCertificate, tls_config, tls_config_of};

@@ -15,6 +15,9 @@ use crate::openapi::document;
 use crate::problem::Problem;
 use crate::style::Style;
 
+/// When load balancers may look again at a node that is taken out of service.
+const DRAINED_RETRY_AFTER_S: u64 = 10;
+
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/", get(index))
@@ -58,6 +61,10 @@ pub(crate) struct ReadyAnswer {
     )
 )]
 pub(crate) async fn ready(State(face): State<Shared>, style: Style) -> Result<Response, Problem> {
+    if face.backend.draining() {
+        let detail = "the node is being taken out of service";
+        return Err(Problem::new("draining", detail).retry_after(DRAINED_RETRY_AFTER_S));
+    }
     match face.backend.ready() {
         true => Ok(style.ok(&ReadyAnswer { ready: true })),
         false => Err(Problem::new("not-ready", "the node does not follow the chain yet")),

@@ -79,6 +79,9 @@ impl From<SubmitError> for Problem {
             SubmitError::Overloaded { retry_after_ms } => {
                 Self::new("overloaded", text).retry_after(retry_after_ms.div_ceil(1000))
             }
+            SubmitError::Draining { retry_after_ms } => {
+                Self::new("draining", text).retry_after(retry_after_ms.div_ceil(1000))
+            }
             SubmitError::Stopping => Self::new("stopping", text),
             SubmitError::Fault(fault) => Self::from(fault),
         }

@@ -16,7 +16,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -32,29 +31,9 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// Pause after a failed accept (out of file descriptors, say), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// TLS 1.3 and nothing older, hybrid post-quantum key exchange preferred, tickets for fast resumption,
-/// HTTP/1.1.
-///
-/// Source: X.1409 L7.
-///
-/// Errors: a key that does not belong to the certificate, or that cannot be used.
-pub fn tls_config(
-    certificates: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<Arc<rustls::ServerConfig>, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_no_client_auth()
-        .with_single_cert(certificates, key)?;
-    tls.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
-    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(tls))
-}
-
 /// Serves `router` until `shutdown` ends, then lets open requests finish for [`ServerConfig::grace`].
 ///
-/// `tls` brings the certificate and the key, see [`tls_config`]; a connection of an older version than TLS
+/// `tls` brings the certificate and the key, see [`crate::tls_config`]; a connection of an older version than TLS
 /// 1.3 is closed whatever it says. HTTP/1.1 is spoken, with keep-alive. A connection that fails ends alone.
 pub async fn serve(
     listener: TcpListener,

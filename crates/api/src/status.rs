@@ -90,6 +90,8 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
         .hint("sign the transaction yourself: tabellion cert publish"),
     row("no-index", StatusCode::NOT_IMPLEMENTED, "This node keeps no query index")
         .hint("ask a node that does"),
+    row("draining", StatusCode::SERVICE_UNAVAILABLE, "The node is being taken out of service")
+        .hint("ask another node; this one comes back after its maintenance"),
     row("stopping", StatusCode::SERVICE_UNAVAILABLE, "The node is stopping").hint("ask another node"),
     row("not-ready", StatusCode::SERVICE_UNAVAILABLE, "The node is not ready")
         .hint("it catches up; try again soon"),

@@ -22,7 +22,7 @@ use crate::key::{KeyError, SigningKey};
 use crate::node::Submitted;
 use crate::publish::Signer;
 use crate::relying_party::RelyingParty;
-use crate::trust::TrustError;
+use crate::trust::{ProvedBy, TrustError};
 
 /// Rounds of reading until all that a dry run looks at stands still; a ledger whose consortium acts that
 /// often within a second is none that people govern.
@@ -95,8 +95,18 @@ impl RelyingParty {
 
     /// A record that is there since genesis, proved.
     pub async fn founded<T: Wire>(&mut self, key: StateKey, now: TimeMs) -> Result<T, ClientError> {
+        Ok(self.founded_by(key, now).await?.0)
+    }
+
+    /// A record that is there since genesis, and who stands for it.
+    pub async fn founded_by<T: Wire>(
+        &mut self,
+        key: StateKey,
+        now: TimeMs,
+    ) -> Result<(T, ProvedBy), ClientError> {
         let missing = TrustError::Record(cbor::DecodeError::Value { field: "record since genesis" });
-        self.consortium(key, now).await?.ok_or(ClientError::Trust(missing))
+        let (record, by) = self.record(&key, now).await?;
+        Ok((record.ok_or(ClientError::Trust(missing))?, by))
     }
 
     /// Whose a key is, proved.

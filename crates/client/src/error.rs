@@ -1,6 +1,6 @@
 //! What goes wrong in a conversation with a ledger.
 
-use tabellion_machine::ProblemDetails;
+use tabellion_machine::{ProblemDetails, RulesetFault};
 use thiserror::Error;
 
 use crate::light::LightError;
@@ -37,6 +37,9 @@ pub enum ClientError {
     /// A transaction cannot be made.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// The ledger's rules ask for a newer program.
+    #[error("this program cannot follow the ledger's rules")]
+    Rules(#[from] RulesetFault),
     /// The node serves another ledger than the one asked for.
     #[error("the node serves ledger {found}, not {expected}")]
     OtherLedger {

@@ -22,11 +22,13 @@ mod key_file;
 mod light;
 mod node;
 mod offline;
+mod participation;
 mod publish;
 mod publisher;
 mod relying_party;
 mod replay;
 mod rest;
+mod rules;
 mod tls;
 mod trust;
 
@@ -45,11 +47,13 @@ pub use offline::{
     OfflineError, PROOF_BYTES_MAX, Proof, ProofFile, Proved, read_proof, state_proof_from_base64,
     verify_offline,
 };
+pub use participation::{Participant, Participation};
 pub use publish::{Publication, PublishError, Signer, batches};
 pub use publisher::{BatchOutcome, PublicationOutcome, Publisher};
 pub use relying_party::{RelyingParty, StatusWithProof, proof_file};
 pub use replay::{ChainCheck, ChainFault, ChainReport};
 pub use rest::{CertificateFilter, HEADERS_PAGE};
+pub use rules::LedgerRules;
 pub use tls::{NodeTrust, TlsError, tls_config};
 pub use trust::{ProvedBy, ProvedKey, ProvedStatus, ProvedTransaction, Trust, TrustError};
 

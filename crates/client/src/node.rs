@@ -164,6 +164,19 @@ impl NodeClient {
         self.parse(path, &bytes)
     }
 
+    /// `GET` of JSON from the present node alone, also where it answers with 503 because it is not well.
+    pub(crate) async fn words_of_one<T: DeserializeOwned>(&self, path: &str) -> Result<T, NodeError> {
+        let (_, node) = self.preferred();
+        let request = self.http.get(url(node, path, &[])).header(ACCEPT, JSON).timeout(ANSWER_TIMEOUT);
+        let response = request.send().await.map_err(|error| unreachable(node, &error))?;
+        let status = response.status();
+        if !status.is_success() && status != StatusCode::SERVICE_UNAVAILABLE {
+            return Err(self.failure(node, path, response).await);
+        }
+        let bytes = read_body(node, path, response).await?;
+        self.parse(path, &bytes)
+    }
+
     /// `GET` of bytes.
     pub async fn bytes(&self, path: &str, query: &[(&str, String)]) -> Result<Vec<u8>, NodeError> {
         self.call(Method::GET, path, query, Body::None, CBOR, ANSWER_TIMEOUT).await
@@ -279,6 +292,7 @@ impl NodeClient {
         let mut last = NodeError::NoNode;
         let (mut round, mut later) = (0, 0);
         while round < ROUNDS {
+            let mut come_back: Option<Duration> = None;
             for _ in 0..self.nodes.len() {
                 let (index, node) = self.preferred();
                 match self.once(&method, node, path, query, &body, accept, timeout).await {
@@ -287,7 +301,7 @@ impl NodeClient {
                     Ok(Outcome::Later(pause)) => {
                         later += 1;
                         self.preferred.store(index + 1, Ordering::Relaxed);
-                        sleep(pause).await;
+                        come_back = Some(come_back.map_or(pause, |before| before.min(pause)));
                     }
                     Err(error @ (NodeError::Unreachable { .. } | NodeError::Answer { .. })) => {
                         last = error;
@@ -295,6 +309,10 @@ impl NodeClient {
                     }
                     Err(error) => return Err(error),
                 }
+            }
+            // Another node may have time when one has not, or is being taken out of service.
+            if let Some(pause) = come_back {
+                sleep(pause).await;
             }
             if !matches!(last, NodeError::NoNode) {
                 round += 1;

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
-use tabellion_ledger::{TimeMs, TransactionId};
+use tabellion_consortium::Parameters;
+use tabellion_ledger::{LedgerId, TimeMs, TransactionId};
 use tabellion_machine::{ProblemDetails, RefusedEntryAnswer};
 
 use crate::error::ClientError;
 use crate::key::SigningKey;
 use crate::node::{NodeClient, Submitted};
 use crate::publish::{Publication, Signer, batches};
-use crate::trust::Trust;
 
 /// Codes that say: it is on the ledger already. Not a failure of a batch that is run again.
 const ALREADY: [&str; 2] = ["already-recorded", "already-scheduled"];
@@ -57,7 +57,9 @@ pub struct Publisher<'a> {
     /// The nodes.
     pub nodes: &'a NodeClient,
     /// The ledger.
-    pub trust: &'a Trust,
+    pub ledger: LedgerId,
+    /// Its parameters, which bound a transaction's size and life.
+    pub parameters: &'a Parameters,
     /// The submitter's key.
     pub key: &'a SigningKey,
     /// How long to wait for a transaction to be recorded.
@@ -73,7 +75,7 @@ impl Publisher<'_> {
     /// Until when a transaction made now may be recorded: half the longest time, so that clocks may differ by
     /// the other half.
     pub fn valid_until(&self, now: TimeMs) -> TimeMs {
-        now.plus(self.trust.genesis().parameters.transaction.lifetime_ms_max / 2)
+        now.plus(self.parameters.transaction.lifetime_ms_max / 2)
     }
 
     /// Publishes all in batches of at most `entries_max`, `in_flight` of them at a time; yields batch by
@@ -85,7 +87,7 @@ impl Publisher<'_> {
         in_flight: usize,
         now: impl Fn() -> TimeMs + Copy + 'a,
     ) -> impl Stream<Item = BatchOutcome> + 'a {
-        let bytes_max = self.trust.genesis().parameters.block.block_bytes_max;
+        let bytes_max = self.parameters.block.block_bytes_max;
         let batches = batches(publications, entries_max, bytes_max);
         futures::stream::iter(batches)
             .map(move |batch| self.publish_batch(batch, now))
@@ -101,7 +103,7 @@ impl Publisher<'_> {
             if rest.is_empty() {
                 return Ok(done);
             }
-            let signer = Signer { key: self.key, ledger: self.trust.ledger() };
+            let signer = Signer { key: self.key, ledger: self.ledger };
             let transaction = signer.publish(&rest, self.valid_until(now()))?;
             let id = transaction.id();
             let outcome = match self.nodes.submit(id, transaction.to_bytes(), self.wait).await? {

@@ -43,9 +43,9 @@ impl NodeClient {
         self.json("/v1/ledger", &[]).await
     }
 
-    /// How the node is.
+    /// How the present node is; it answers also where it is not well.
     pub async fn health(&self) -> Result<HealthAnswer, NodeError> {
-        self.json("/v1/node/health", &[]).await
+        self.words_of_one("/v1/node/health").await
     }
 
     /// The genesis document's bytes. Whoever believes them on the node's word has no proof of anything.

@@ -1,10 +1,12 @@
 mod bench;
 mod certificates;
 mod chain;
+mod governed;
 mod keys;
 mod light;
 mod offline;
 mod publish;
 mod rest;
 mod rosters;
+mod rules;
 mod world;

@@ -16,6 +16,8 @@
 
 mod certificate;
 mod credentials;
+#[cfg(test)]
+mod dates;
 mod frame;
 mod handshake;
 #[cfg(test)]

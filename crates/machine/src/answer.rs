@@ -338,6 +338,15 @@ pub struct HealthAnswer {
     pub peers: usize,
     /// Transactions in the pool.
     pub pool: usize,
+    /// Height of the newest block that this node knows to be finalised; it has committed `height` of them.
+    #[serde(default)]
+    pub finalised: u64,
+    /// The Ed25519 key that the node runs under, 64 hexadecimal digits.
+    #[serde(default)]
+    pub key: String,
+    /// Whether the node is being taken out of service: it takes no more transactions.
+    #[serde(default)]
+    pub draining: bool,
 }
 
 /// A publish request that a gateway took: the certificate, and the transaction that carries it.

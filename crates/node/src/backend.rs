@@ -33,6 +33,8 @@ use crate::store::{Place, StoreError, StoredTransaction, Tree};
 const CHECKS_MAX: usize = 512;
 /// When an overloaded node asks clients to come back. Unit: ms.
 const RETRY_AFTER_MS: u64 = 500;
+/// When a node that is taken out of service asks clients to come back: others answer meanwhile. Unit: ms.
+const DRAINED_RETRY_AFTER_MS: u64 = 10_000;
 /// A node that is this far behind the newest finalised block it knows of is not ready. Unit: blocks.
 const READY_LAG_BLOCKS: u64 = 16;
 
@@ -64,6 +66,14 @@ impl NodeBackend {
     ) -> Self {
         let checks = Arc::new(Semaphore::new(CHECKS_MAX));
         Self { core, index, status, engine_metrics, gateway, name, checks }
+    }
+
+    fn status_word(&self) -> &'static str {
+        match (self.core.is_draining(), self.ready()) {
+            (true, _) => "draining",
+            (false, true) => "ok",
+            (false, false) => "behind, or without a proved state",
+        }
     }
 
     fn place(&self, id: &TransactionId) -> Result<Option<StoredTransaction>, Fault> {
@@ -199,6 +209,9 @@ impl Backend for NodeBackend {
                 Ok(Ok(id)) => Ok(id),
                 Ok(Err(NotTaken::Refused(refusal))) => Err(SubmitError::Refused(refusal)),
                 Ok(Err(NotTaken::Full(_))) => Err(overloaded),
+                Ok(Err(NotTaken::Draining)) => {
+                    Err(SubmitError::Draining { retry_after_ms: DRAINED_RETRY_AFTER_MS })
+                }
                 Err(_) => Err(SubmitError::Stopping),
             }
         })
@@ -340,19 +353,27 @@ impl Backend for NodeBackend {
         let view = self.status.view();
         let committed = view.committed_at.0.max(self.core.newest().time.0);
         HealthAnswer {
-            status: if self.ready() { "ok" } else { "behind, or without a proved state" }.to_owned(),
+            status: self.status_word().to_owned(),
             node: self.name.clone(),
             role: if view.validator { "validator" } else { "full" }.to_owned(),
             height: self.core.newest().height.0,
             since_block_ms: now().0.saturating_sub(committed),
             peers: view.peers,
             pool: self.core.pool_len(),
+            finalised: view.finalised.0.max(self.core.newest().height.0),
+            key: hex::encode(self.core.key().0),
+            draining: self.core.is_draining(),
         }
+    }
+
+    fn draining(&self) -> bool {
+        self.core.is_draining()
     }
 
     fn ready(&self) -> bool {
         let lag = self.status.view().finalised.0.saturating_sub(self.core.newest().height.0);
-        !self.core.provable().finality.signatures.is_empty() && lag <= READY_LAG_BLOCKS
+        let has_proof = !self.core.provable().finality.signatures.is_empty();
+        !self.draining() && has_proof && lag <= READY_LAG_BLOCKS
     }
 
     fn metrics(&self) -> String {

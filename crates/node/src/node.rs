@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tabellion_api::{FaceConfig, Gateway, ServerConfig, router, serve};
 use tabellion_client::NodeClient;
-use tabellion_consortium::{Genesis, GenesisValidator};
+use tabellion_consortium::{Genesis, GenesisValidator, NodeKey};
 use tabellion_engine::{
     Config, Controls, Engine, EngineHandle, NodeConfig, ONE_EPOCH, Pace, Peer, PeerAddress,
 };
@@ -20,10 +20,11 @@ use tokio::task::JoinHandle as Task;
 
 use crate::backend::NodeBackend;
 use crate::clock::now;
-use crate::core::{Core, Rounds, Voice};
+use crate::core::{Core, Rounds, Seeds, Voice};
 use crate::error::{NodeError, chain};
 use crate::index::Index;
 use crate::indexer;
+use crate::key_watch::KeyWatch;
 use crate::pool::PoolLimits;
 use crate::store::{Store, StoreConfig};
 use crate::sync::{STORE_FOLDER, fetch_bodies};
@@ -36,6 +37,10 @@ const PEERS_TO_COME: usize = 8;
 const IDLE_TICK: Duration = Duration::from_millis(250);
 /// How long transactions gather before they are passed on in one message.
 const GOSSIP_GATHER: Duration = Duration::from_millis(4);
+
+/// How long the last users of a stopped node's store may take, and how often they are looked for.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+const CLOSE_LOOK: Duration = Duration::from_millis(5);
 
 /// The REST face of a node.
 pub struct FaceSettings {
@@ -55,8 +60,9 @@ pub struct NodeSettings {
     pub name: String,
     /// The ledger's genesis document.
     pub genesis: Genesis,
-    /// Seed of the node's Ed25519 key. In the roster it makes the node a validator; else the node follows.
-    pub seed: [u8; 32],
+    /// Seeds of the node's Ed25519 keys; the state says which one it runs under. In the roster it makes the
+    /// node a validator; else the node follows.
+    pub seeds: Seeds,
     /// Folder of the node's data; one node at a time.
     pub data: PathBuf,
     /// Where peers connect to.
@@ -90,6 +96,7 @@ pub struct Node {
     stop: Arc<AtomicBool>,
     stop_face: watch::Sender<bool>,
     failed: watch::Receiver<bool>,
+    wanted_key: watch::Receiver<NodeKey>,
 }
 
 impl Node {
@@ -102,9 +109,9 @@ impl Node {
         let store = Arc::new(store.map_err(NodeError::Store)?);
         check_addresses(&settings.genesis)?;
         let (genesis, followers) = (settings.genesis.clone(), settings.followers.clone());
-        let core = Core::open(genesis, settings.seed, followers, store.clone(), settings.pool.clone())?;
+        let core = Core::open(genesis, settings.seeds, followers, store.clone(), settings.pool.clone())?;
         let core = Arc::new(core);
-        let mut config = NodeConfig::new(settings.seed, ledger);
+        let mut config = NodeConfig::new(core.seed(), ledger);
         config.pace = settings.pace;
         let epoch_blocks = core.rules().parameters().block.epoch_blocks;
         config.epoch_blocks = NonZeroU64::new(epoch_blocks).unwrap_or(ONE_EPOCH);
@@ -126,7 +133,8 @@ impl Node {
 
         let stop = Arc::new(AtomicBool::new(false));
         let (fail, failed) = watch::channel(false);
-        let mut threads = vec![start_thread("pool", &stop, &fail, pool_loop(core.clone()))?];
+        let (keys, wanted_key) = KeyWatch::new(status.clone(), core.key());
+        let mut threads = vec![start_thread("pool", &stop, &fail, pool_loop(core.clone(), keys))?];
         if let Some(index) = &index {
             let waits = !settings.bodies_from.is_empty();
             let follow = indexer::follow(core.clone(), index.clone(), waits);
@@ -144,6 +152,7 @@ impl Node {
             stop,
             stop_face,
             failed,
+            wanted_key,
         };
         if let (Some(face), Some(listener)) = (settings.face, listener) {
             let metrics = node.engine.metrics_source();
@@ -178,13 +187,28 @@ impl Node {
         }
     }
 
+    /// Resolves with the key that the node should run under, once that is another one than it runs under and
+    /// than `unknown`: the ledger names its next key. Whoever has that key stops the node and starts it again
+    /// with it.
+    pub async fn other_key(&self, unknown: Option<NodeKey>) -> NodeKey {
+        let own = self.core.key();
+        let mut wanted = self.wanted_key.clone();
+        let other = wanted.wait_for(|key| *key != own && Some(*key) != unknown).await.map(|key| *key);
+        match other {
+            Ok(key) => key,
+            // The thread that looks is gone; the node stops.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     /// Stops the node in order: no new requests, then the engine, then the pool and the index, then a
-    /// checkpoint.
+    /// checkpoint. The store is closed when this returns, so that the node can be started again.
     ///
     /// Errors: what made a part fail.
     pub async fn stop(self) -> Result<(), NodeError> {
         let Self { core, engine, threads, face, bodies, stop, stop_face, .. } = self;
         let _ = stop_face.send(true);
+        core.end_streams();
         for task in [face, bodies].into_iter().flatten() {
             // One that panicked has nothing left to stop.
             let _ = task.await;
@@ -199,6 +223,13 @@ impl Node {
                 outcome = ended.and(outcome);
             }
             let checkpoint = core.store().checkpoint(now()).map_err(NodeError::Store);
+            let store = Arc::downgrade(core.store());
+            drop(core);
+            let patience = Instant::now();
+            // A check that a client asked for last may still hold it.
+            while store.strong_count() > 0 && patience.elapsed() < CLOSE_PATIENCE {
+                std::thread::sleep(CLOSE_LOOK);
+            }
             outcome.and(checkpoint)
         });
         stopping.await.unwrap_or(Ok(()))
@@ -261,7 +292,10 @@ fn start_thread(
 }
 
 /// The pool's thread: passes transactions on, looks after the pool, writes checkpoints.
-fn pool_loop(core: Arc<Core>) -> impl FnOnce(&AtomicBool) -> Result<(), NodeError> + Send + 'static {
+fn pool_loop(
+    core: Arc<Core>,
+    mut keys: KeyWatch,
+) -> impl FnOnce(&AtomicBool) -> Result<(), NodeError> + Send + 'static {
     move |stop| {
         let mut rounds = Rounds::default();
         while !stop.load(Ordering::Relaxed) {
@@ -269,6 +303,7 @@ fn pool_loop(core: Arc<Core>) -> impl FnOnce(&AtomicBool) -> Result<(), NodeErro
                 std::thread::sleep(GOSSIP_GATHER);
             }
             core.tick(&mut rounds, now())?;
+            keys.look(&core, now());
         }
         Ok(())
     }

@@ -84,6 +84,11 @@ impl Pool {
         self.waiting.len()
     }
 
+    /// Transactions of this node's own clients that wait.
+    pub fn own(&self) -> usize {
+        self.waiting.values().filter(|waiting| waiting.own).count()
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()

@@ -79,27 +79,22 @@ fn issuing_ca(args: &BenchPublishArgs, context: &Context) -> Result<IssuingCa, F
 }
 
 async fn publish(args: BenchPublishArgs, context: &Context, output: Output) -> Done {
-    let (trust, nodes, key) = (context.trust()?, context.nodes()?, context.key()?);
+    let key = context.key()?;
     let ca = issuing_ca(&args, context)?;
-    let genesis =
-        tabellion_machine::genesis(trust.genesis()).map_err(|error| Failure::of(Code::Error, &error))?;
+    let (party, rules) = context.rules().await?;
+    let ruleset = rules.ruleset().map_err(|error| Failure::of(Code::Error, &error))?;
     output.say(format!("Making {} certificates ...", args.certificates));
-    let publications = ca.publications(args.certificates, &genesis.rules, &trust.genesis().anchors, now())?;
-    let sharing = args.validators_here.unwrap_or(trust.roster().validators().len());
+    let publications = ca.publications(args.certificates, &ruleset, &rules.anchors, now())?;
+    let sharing = args.validators_here.unwrap_or(party.light().trust().roster().validators().len());
     output.say("Measuring what this machine could do at most ...");
-    let limit = physical_limit(
-        &publications,
-        &genesis.rules,
-        now(),
-        args.per_transaction,
-        sharing,
-        args.limit_span.0,
-    )?;
+    let limit =
+        physical_limit(&publications, &ruleset, now(), args.per_transaction, sharing, args.limit_span.0)?;
     output.say("Publishing ...");
     let bar = output.progress(u64::try_from(args.certificates).unwrap_or_default(), "recorded");
     let publisher = Publisher {
-        nodes: &nodes,
-        trust: &trust,
+        nodes: party.nodes(),
+        ledger: party.light().trust().ledger(),
+        parameters: &rules.parameters,
         key: &key,
         wait: std::time::Duration::from_secs(60),
         all_or_none: true,

@@ -388,7 +388,7 @@ pub enum LedgerCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// List the trusted CAs of the genesis document
+    /// List the trusted CAs, proved: those of the genesis document and what votes made of them
     Cas,
 }
 

@@ -19,13 +19,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tabellion_client::{
-    LightClient, NodeClient, NodeTrust, RelyingParty, SigningKey, Trust, is_encrypted_key_file,
+    LedgerRules, LightClient, NodeClient, NodeTrust, RelyingParty, SigningKey, Trust, is_encrypted_key_file,
     is_readable_by_others, read_key_file,
 };
 use tabellion_ledger::KeyId;
 
 use crate::cli::NetworkOptions;
 use crate::failure::{Code, Failure};
+use crate::moment::now;
 use crate::output::Output;
 
 const DEFAULT_FOLDER: &str = "tabellion-data";
@@ -64,6 +65,8 @@ pub struct Context {
     pub bench: BenchFile,
     folder: Option<PathBuf>,
     output: Output,
+    /// How the node is known, where no file says it.
+    trust: Option<NodeTrust>,
 }
 
 impl Context {
@@ -74,7 +77,7 @@ impl Context {
             folder.join(FILE).is_file().then_some(folder)
         });
         let Some(folder) = folder else {
-            return Ok(Self { options, bench: BenchFile::default(), folder: None, output });
+            return Ok(Self { options, bench: BenchFile::default(), folder: None, output, trust: None });
         };
         let file = read_client_file(&folder)?;
         let resolve = |path: Option<PathBuf>| path.map(|path| folder.join(path));
@@ -89,7 +92,29 @@ impl Context {
         options.key = options.key.or_else(|| resolve(file.key));
         let BenchFile { issuer, issuer_key } = file.bench;
         let bench = BenchFile { issuer: resolve(issuer), issuer_key: resolve(issuer_key) };
-        Ok(Self { options, bench, folder: Some(folder), output })
+        Ok(Self { options, bench, folder: Some(folder), output, trust: None })
+    }
+
+    /// This network, seen through one node alone, whose folder keeps the memory of headers.
+    pub fn of_node(
+        &self,
+        node: String,
+        trust: NodeTrust,
+        genesis: PathBuf,
+        folder: &Path,
+    ) -> Result<Self, Failure> {
+        let mut options = self.options.clone();
+        (options.node, options.genesis) = (vec![node], Some(genesis));
+        let (bench, folder) = (BenchFile::default(), Some(folder.to_owned()));
+        Ok(Self { options, bench, folder, output: self.output, trust: Some(trust) })
+    }
+
+    /// This network, with the genesis document of a node's folder where none is named.
+    pub fn with_genesis(&self, genesis: PathBuf) -> Result<Self, Failure> {
+        let mut options = self.options.clone();
+        options.genesis.get_or_insert(genesis);
+        let folder = self.folder.clone();
+        Ok(Self { options, bench: BenchFile::default(), folder, output: self.output, trust: None })
     }
 
     /// The genesis document.
@@ -125,6 +150,9 @@ impl Context {
 
     /// How the nodes are known.
     pub fn node_trust(&self) -> Result<NodeTrust, Failure> {
+        if let Some(trust) = &self.trust {
+            return Ok(trust.clone());
+        }
         match (&self.options.ca, &self.options.pin) {
             (Some(path), _) => Ok(NodeTrust::Authorities(read_file(path, "CA file")?)),
             (None, Some(pin)) => Ok(NodeTrust::PinnedKey(parse_pin(pin)?)),
@@ -142,6 +170,15 @@ impl Context {
             None => LightClient::new(trust),
         };
         Ok(RelyingParty::new(nodes, light, age_ms_max))
+    }
+
+    /// The rules that hold now, proved, and the relying party that asked for them.
+    pub async fn rules(&self) -> Result<(RelyingParty, LedgerRules), Failure> {
+        let mut party = self.relying_party()?;
+        let cache = self.memory_path(party.light().trust()).map(|path| path.with_extension("cas"));
+        let rules = party.rules(cache.as_deref(), now()).await?;
+        self.remember(&party);
+        Ok((party, rules))
     }
 
     /// The age of the oldest proof that is accepted. Unit: ms.

@@ -139,6 +139,9 @@ impl From<ClientError> for Failure {
             ClientError::OtherLedger { .. } => {
                 Self::of(Code::Proof, &error).hint("--genesis and --node belong to different networks")
             }
+            ClientError::Rules(_) => {
+                Self::of(Code::Error, &error).hint("the ledger may follow a newer version of this program")
+            }
             _ if error.is_broken_proof() => {
                 Self::of(Code::Proof, &error).hint("believe nothing of it; if a node sent it, ask another")
             }
@@ -208,7 +211,8 @@ pub fn of_chain(name: &str, error: &ChainError) -> Failure {
             failure.hint("put the missing certificate into the file, or name it with --intermediates FILE")
         }
         ChainError::UntrustedRoot { .. } => failure.hint(
-            "the consortium's list of trusted CAs is part of the genesis document: `tabellion ledger cas`",
+            "`tabellion ledger cas` lists the trusted CAs; members change them by vote: `tabellion propose \
+             trusted-cas`",
         ),
         _ => failure,
     }

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use serde::Serialize;
-use tabellion_client::{Certificate, LightClient, RelyingParty, Trust, proof_file};
+use tabellion_client::{Certificate, ClientError, LightClient, LightError, RelyingParty, Trust, proof_file};
+use tabellion_consortium::{Parameters, parameters_key};
 use tabellion_ledger::{Height, TransactionId};
 use tabellion_machine::{BlockAnswer, HeaderAnswer, LedgerAnswer, TransactionStanding};
 
@@ -23,7 +24,7 @@ pub async fn run(command: LedgerCommand, context: &Context, output: Output) -> D
         LedgerCommand::Proof { id, out } => proof(&id, &out, context, output).await,
         LedgerCommand::VerifyChain { full } => verify_chain(full, context, output).await,
         LedgerCommand::Genesis { out } => genesis(&out, context, output).await,
-        LedgerCommand::Cas => cas(context, output),
+        LedgerCommand::Cas => cas(context, output).await,
     }
 }
 
@@ -39,19 +40,24 @@ struct Status {
 
 async fn status(follow: bool, context: &Context, output: Output) -> Done {
     let mut party = context.relying_party()?;
-    let ledger = party.nodes().ledger().await?;
+    let mut ledger = party.nodes().ledger().await?;
     if follow {
         follow_headers(&mut party, ledger.height, output).await?;
     }
     let by = party.newest().await?;
+    let parameters: Option<Parameters> = match party.founded(parameters_key(), now()).await {
+        // What is too old is shown all the same, and said at the end.
+        Err(ClientError::Light(LightError::Stale { .. })) => None,
+        parameters => Some(parameters?),
+    };
     context.remember(&party);
     let age_ms = now().0.saturating_sub(by.header.time.0);
     let followed = party.light().followed();
-    // Name, kind and validators come from the genesis document; only the count of transactions is the node's
-    // word.
+    // Only the count of transactions is the node's word.
     let genesis = party.light().trust().genesis();
     let roster = party.light().trust().roster();
     output.line(format!("ledger        {}", party.light().trust().ledger()));
+    // The kind of a ledger is for good.
     output.line(format!("name          {} ({})", genesis.name, genesis.parameters.certificate.kind));
     output.line(format!(
         "height        {} at {} ({} ago)",
@@ -64,7 +70,10 @@ async fn status(follow: bool, context: &Context, output: Output) -> Done {
         output.line(format!("followed      headers 0 to {height}, link by link"));
     }
     output.line(format!("transactions  {} (says {})", ledger.transactions, party.nodes().node()));
-    output.line(format!("trusted CAs   {}", genesis.anchors.len()));
+    if let Some(parameters) = &parameters {
+        ledger.trusted_cas = parameters.certificate.anchors.len();
+        output.line(format!("trusted CAs   {}", ledger.trusted_cas));
+    }
     output.line(format!("validators    {}, {} make a quorum", roster.validators().len(), roster.quorum()));
     for (index, validator) in roster.validators().iter().enumerate() {
         output.line(format!(
@@ -242,8 +251,9 @@ async fn genesis(out: &Path, context: &Context, output: Output) -> Done {
     Ok(())
 }
 
-fn cas(context: &Context, output: Output) -> Done {
-    for der in &context.trust()?.genesis().anchors {
+async fn cas(context: &Context, output: Output) -> Done {
+    let (_, rules) = context.rules().await?;
+    for der in &rules.anchors {
         match Certificate::from_der(der) {
             Ok(ca) => {
                 output.value(&ca.facts);

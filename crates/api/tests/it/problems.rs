@@ -87,7 +87,7 @@ async fn a_fault_of_the_node_is_told_without_its_secrets() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_full_or_stops_says_so() {
+async fn a_node_that_is_full_drains_or_stops_says_so() {
     let world = World::new();
     let face = face(&world);
     let (_, transaction) = world.publication("a.example", 1);
@@ -95,6 +95,13 @@ async fn a_node_that_is_full_or_stops_says_so() {
     let answer = post(&face, "/v1/transactions", "application/cbor", transaction.to_bytes()).await;
     assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, "2"));
     assert_eq!(answer.problem().code, "overloaded");
+    world.set_mode(Mode::Drain);
+    let answer = post(&face, "/v1/transactions", "application/cbor", transaction.to_bytes()).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "10"));
+    assert_eq!(answer.problem().code, "draining");
+    let answer = get(&face, "/v1/node/ready").await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "10"));
+    assert_eq!(answer.problem().code, "draining");
     world.set_mode(Mode::Stopping);
     let answer = post(&face, "/v1/transactions", "application/cbor", transaction.to_bytes()).await;
     assert_eq!((answer.status.as_u16(), answer.problem().code.as_str()), (503, "stopping"));

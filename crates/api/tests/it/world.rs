@@ -68,6 +68,8 @@ pub enum Mode {
     Record,
     /// They wait in the pool.
     Hold,
+    /// It is taken out of service.
+    Drain,
     /// The pool is full.
     Overloaded,
     /// The node stops.
@@ -425,6 +427,7 @@ impl Backend for World {
                     inner.pool.push(transaction);
                     Ok(id)
                 }
+                Mode::Drain => Err(SubmitError::Draining { retry_after_ms: 10_000 }),
                 Mode::Overloaded => Err(SubmitError::Overloaded { retry_after_ms: 1500 }),
                 Mode::Stopping => Err(SubmitError::Stopping),
                 Mode::Broken => Err(Fault::new("the disk with the secret name is gone").into()),
@@ -620,7 +623,14 @@ impl Backend for World {
             since_block_ms: 0,
             peers: 3,
             pool: inner.pool.len(),
+            finalised: inner.replay.header().height.0,
+            key: String::new(),
+            draining: inner.mode == Mode::Drain,
         }
+    }
+
+    fn draining(&self) -> bool {
+        self.inner().mode == Mode::Drain
     }
 
     fn ready(&self) -> bool {

@@ -120,8 +120,8 @@ fn sign(
     per_transaction: usize,
     now: TimeMs,
 ) -> Result<Vec<Signed>, BenchError> {
-    let signer = Signer { key: publisher.key, ledger: publisher.trust.ledger() };
-    let bytes_max = publisher.trust.genesis().parameters.block.block_bytes_max;
+    let signer = Signer { key: publisher.key, ledger: publisher.ledger };
+    let bytes_max = publisher.parameters.block.block_bytes_max;
     let batches = batches(publications, per_transaction, bytes_max);
     let sign = |batch: Vec<Publication>| {
         let transaction: Transaction =

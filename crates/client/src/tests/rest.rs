@@ -20,21 +20,41 @@ use crate::{
 use super::world::{NOW, World};
 
 /// One scripted answer: status line, further header lines, body.
-struct Answer(&'static str, &'static str, Vec<u8>);
+pub struct Answer(&'static str, &'static str, Vec<u8>);
 
-fn ok(body: impl Into<Vec<u8>>) -> Answer {
+/// What a server answers to a request line.
+type Answering = Arc<dyn Fn(&str) -> Answer + Send + Sync>;
+
+pub fn ok(body: impl Into<Vec<u8>>) -> Answer {
     Answer("200 OK", "", body.into())
 }
 
-struct Server {
+pub struct Server {
     address: String,
     ca: Vec<u8>,
     key: KeyId,
-    asked: Arc<Mutex<Vec<String>>>,
+    pub asked: Arc<Mutex<Vec<String>>>,
 }
 
 /// A server that gives these answers, one after the other; the last one again and again.
 async fn serve(answers: Vec<Answer>) -> Server {
+    let answers = Mutex::new(VecDeque::from(answers));
+    serve_by(move |_| {
+        let mut answers = answers.lock().unwrap();
+        match answers.len() {
+            1 => {
+                let Answer(status, headers, body) = answers.front().unwrap();
+                Answer(status, headers, body.clone())
+            }
+            _ => answers.pop_front().unwrap(),
+        }
+    })
+    .await
+}
+
+/// A server that answers what it is asked.
+pub async fn serve_by(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Server {
+    let answer: Answering = Arc::new(answer);
     let key = rcgen::KeyPair::generate().unwrap();
     let params = rcgen::CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
     let certificate = params.self_signed(&key).unwrap();
@@ -51,7 +71,6 @@ async fn serve(answers: Vec<Answer>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("https://{}", listener.local_addr().unwrap());
     let asked = Arc::new(Mutex::new(Vec::new()));
-    let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
     let server = Server {
         address,
         ca: certificate.pem().into_bytes(),
@@ -61,10 +80,10 @@ async fn serve(answers: Vec<Answer>) -> Server {
     let acceptor = TlsAcceptor::from(Arc::new(config));
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let (acceptor, answers, asked) = (acceptor.clone(), answers.clone(), asked.clone());
+            let (acceptor, answer, asked) = (acceptor.clone(), answer.clone(), asked.clone());
             tokio::spawn(async move {
                 let Ok(stream) = acceptor.accept(stream).await else { return };
-                answer_all(stream, &answers, &asked).await;
+                answer_all(stream, &answer, &asked).await;
             });
         }
     });
@@ -73,7 +92,7 @@ async fn serve(answers: Vec<Answer>) -> Server {
 
 async fn answer_all(
     mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin,
-    answers: &Mutex<VecDeque<Answer>>,
+    answer: &Answering,
     asked: &Mutex<Vec<String>>,
 ) {
     let mut bytes = Vec::new();
@@ -95,22 +114,16 @@ async fn answer_all(
             bytes.extend_from_slice(&chunk[..count]);
         }
         bytes.drain(..end);
-        asked.lock().unwrap().push(text.lines().next().unwrap_or_default().to_owned());
-        let response = {
-            let mut answers = answers.lock().unwrap();
-            let Answer(status, headers, body) = answers.front().unwrap();
-            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
-            let response = [head.as_bytes(), body].concat();
-            if answers.len() > 1 {
-                answers.pop_front();
-            }
-            response
-        };
+        let line = text.lines().next().unwrap_or_default().to_owned();
+        let Answer(status, headers, body) = answer(&line);
+        asked.lock().unwrap().push(line);
+        let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
+        let response = [head.as_bytes(), &body].concat();
         stream.write_all(&response).await.unwrap();
     }
 }
 
-fn client(servers: &[&Server]) -> NodeClient {
+pub fn client(servers: &[&Server]) -> NodeClient {
     let nodes: Vec<_> = servers.iter().map(|server| server.address.clone()).collect();
     let ca = servers.iter().flat_map(|server| server.ca.clone()).collect();
     NodeClient::new(&nodes, &NodeTrust::Authorities(ca)).unwrap()
@@ -233,7 +246,8 @@ async fn a_batch_goes_on_without_the_refused_ones_and_skips_the_recorded_ones() 
     let nodes = client(&[&server]);
     let publisher = Publisher {
         nodes: &nodes,
-        trust: &world.trust,
+        ledger: world.trust.ledger(),
+        parameters: &world.trust.genesis().parameters,
         key: &world.user,
         wait: Duration::from_secs(5),
         all_or_none: false,
@@ -287,7 +301,8 @@ async fn a_request_of_all_or_none_stops_at_a_refused_one() {
     let nodes = client(&[&server]);
     let publisher = Publisher {
         nodes: &nodes,
-        trust: &world.trust,
+        ledger: world.trust.ledger(),
+        parameters: &world.trust.genesis().parameters,
         key: &world.user,
         wait: Duration::from_secs(5),
         all_or_none: true,

@@ -21,6 +21,8 @@ const OPERATORS: [&str; 4] = ["alpha", "bravo", "charlie", "delta"];
 pub struct World {
     pub ca: TestCa,
     pub user: SigningKey,
+    /// Keys of the other members.
+    pub others: Vec<SigningKey>,
     pub trust: Trust,
     pub ledger: Replay,
     pub blocks: Vec<Block>,
@@ -46,6 +48,7 @@ impl World {
         let generate = || SigningKey::generate(Algorithm::Ed25519).unwrap();
         let (user, mut validators) = (generate(), (0..4).map(|_| generate()).collect::<Vec<_>>());
         validators.sort_by_key(raw);
+        let others: Vec<_> = (1..4).map(|_| generate()).collect();
         let validator = |(number, key): (usize, &SigningKey)| GenesisValidator {
             validator: Validator {
                 key: raw(key),
@@ -57,7 +60,7 @@ impl World {
         let member = |(number, id): (usize, &&str)| GenesisMember {
             id: id.parse().unwrap(),
             name: (*id).to_owned(),
-            keys: vec![if number == 0 { user.public().clone() } else { generate().public().clone() }],
+            keys: vec![if number == 0 { &user } else { &others[number - 1] }.public().clone()],
             roles: vec![Role::CertificateUser],
         };
         let members = OPERATORS.iter().enumerate().map(member).collect();
@@ -71,7 +74,7 @@ impl World {
         };
         let genesis = genesis.new().unwrap();
         let ledger = Replay::new(&genesis).unwrap();
-        Self { ca, user, trust: Trust::new(genesis), ledger, blocks: Vec::new(), validators }
+        Self { ca, user, others, trust: Trust::new(genesis), ledger, blocks: Vec::new(), validators }
     }
 
     pub fn pool(&self) -> ChainPool {
@@ -100,6 +103,29 @@ impl World {
         assert!(proposal.refused.is_empty(), "{:?}", proposal.refused);
         self.blocks.push(proposal.outcome.block.as_ref().clone().recorded());
         self.ledger.advance(&proposal.outcome);
+    }
+
+    /// Records an action of the consortium lane in the next block.
+    pub fn govern(&mut self, key: usize, action: &tabellion_consortium::Action) {
+        let key = if key == 0 { &self.user } else { &self.others[key - 1] };
+        let signer = Signer { key, ledger: self.trust.ledger() };
+        let lane = tabellion_ledger::Lane::Consortium;
+        let transaction = signer.transaction(lane, action.to_bytes(), Vec::new(), NOW.plus(600_000)).unwrap();
+        self.record(vec![transaction]);
+    }
+
+    /// Three of the four members decide a change.
+    pub fn decide(&mut self, change: tabellion_consortium::Change) {
+        use tabellion_consortium::{Action, Ballot, Choice, Proposed, agenda, proposal};
+        let number = agenda(self.ledger.state()).next;
+        let deadline = NOW.plus(3_600_000);
+        let effect = tabellion_ledger::Height(0);
+        self.govern(0, &Action::Propose(Proposed { change, reason: String::new(), deadline, effect }));
+        let hash = proposal(self.ledger.state(), number).unwrap().hash();
+        for voter in [1, 2] {
+            let reason = String::new();
+            self.govern(voter, &Action::Vote(Ballot { proposal: number, hash, choice: Choice::For, reason }));
+        }
     }
 
     /// Publishes one new certificate in a block of its own.

@@ -15,12 +15,13 @@ mod application;
 mod committees;
 mod hand_over;
 mod held;
+mod key;
 mod own;
 mod pending;
 mod relay;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
@@ -39,6 +40,7 @@ use crate::pool::{Pool, PoolFull, PoolLimits};
 use crate::store::{Change, Snapshot, Store};
 
 pub use self::announce::{Announcer, Block as AnnouncedBlock};
+pub use self::key::{NamedKeys, Seeds};
 pub use self::relay::{PoolMessage, Rounds};
 
 use self::committees::Committees;
@@ -117,6 +119,7 @@ pub struct Core {
     voice: OnceLock<Voice>,
     bell: Bell,
     counters: Counters,
+    draining: AtomicBool,
 }
 
 /// Rings when there is something for [`Core::tick`] to do.
@@ -149,6 +152,8 @@ pub enum NotTaken {
     Refused(Refusal),
     /// The pool is full.
     Full(PoolFull),
+    /// The node is being taken out of service.
+    Draining,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -163,7 +168,7 @@ impl Core {
     /// ledger.
     pub fn open(
         document: Genesis,
-        seed: [u8; 32],
+        seeds: impl Into<Seeds>,
         followers: Vec<Peer>,
         store: Arc<Store>,
         limits: PoolLimits,
@@ -184,10 +189,11 @@ impl Core {
         let rules = Arc::new(Ruleset::of(document.ledger_id(), &state).map_err(NodeError::Rules)?);
         let committed = Committed { header: Arc::new(header), state, rules };
         let provable = unsigned(&committed);
-        let core = Self {
+        let seeds = seeds.into();
+        let mut core = Self {
             document_bytes: Bytes::from(tabellion_ledger::cbor::to_bytes(&document)),
             committees: Committees::new(followers),
-            identity: Identity::new(seed),
+            identity: Identity::new(seeds.present),
             genesis,
             document,
             checker: Checker::new(),
@@ -206,10 +212,12 @@ impl Core {
             voice: OnceLock::new(),
             bell: Bell::default(),
             counters: Counters::default(),
+            draining: AtomicBool::new(false),
             store,
         };
         core.prove_tip()?;
         core.replay()?;
+        core.choose_key(&seeds);
         core.seat_committees()?;
         core.reopen_hand_over()?;
         core.refill_pool()?;
@@ -320,6 +328,26 @@ impl Core {
         lock(&self.pool).len()
     }
 
+    /// Transactions in the pool that this node took from its clients, and so answers for passing them on.
+    pub fn pool_own(&self) -> usize {
+        lock(&self.pool).own()
+    }
+
+    /// Takes no more transactions from clients from now on; those of other nodes go on.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the node takes no more transactions from clients.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Ends all streams of announcements: the node stops.
+    pub(crate) fn end_streams(&self) {
+        self.announcer.close();
+    }
+
     fn set_provable(&self, provable: Provable) {
         *self.provable.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(provable);
     }
@@ -332,6 +360,9 @@ impl Core {
     ///
     /// Blocks for as long as path validation takes. Refuses what the next block would refuse.
     pub fn submit(&self, transaction: Transaction, now: TimeMs) -> Result<TransactionId, NotTaken> {
+        if self.is_draining() {
+            return Err(NotTaken::Draining);
+        }
         let id = transaction.id();
         let outcome = self.take(transaction, now, true);
         match &outcome {

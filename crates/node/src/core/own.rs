@@ -14,6 +14,7 @@ const LIFETIME_MS: u64 = 10 * 60 * 1000;
 
 /// The node's key.
 pub(super) struct Identity {
+    seed: [u8; 32],
     key: SigningKey,
     public: NodeKey,
 }
@@ -22,7 +23,15 @@ impl Identity {
     pub(super) fn new(seed: [u8; 32]) -> Self {
         let key = SigningKey::from(seed);
         let public = NodeKey(key.verification_key().to_bytes());
-        Self { key, public }
+        Self { seed, key, public }
+    }
+
+    pub(super) fn key(&self) -> NodeKey {
+        self.public
+    }
+
+    pub(super) fn seed(&self) -> [u8; 32] {
+        self.seed
     }
 }
 

@@ -51,9 +51,9 @@ impl RefusedFile {
 
 /// Publishes what can be published.
 pub async fn run(args: PublishBatchArgs, context: &Context, output: Output) -> Done {
-    let trust = context.trust()?;
     let files = input::files(&args.files)?;
-    let Prepared { publications, refused } = prepare(&files, &args.inputs, &trust, output)?;
+    let (party, rules) = context.rules().await?;
+    let Prepared { publications, refused } = prepare(&files, &args.inputs, &rules, output)?;
     let mut summary = Summary::default();
     let mut file = RefusedFile::create(args.refused.as_deref())?;
     for (refused, _) in &refused {
@@ -61,9 +61,15 @@ pub async fn run(args: PublishBatchArgs, context: &Context, output: Output) -> D
         output.value(refused);
         file.push(refused)?;
     }
-    let (nodes, key) = (context.nodes()?, context.key()?);
-    let publisher =
-        Publisher { nodes: &nodes, trust: &trust, key: &key, wait: args.inputs.wait.0, all_or_none: false };
+    let key = context.key()?;
+    let publisher = Publisher {
+        nodes: party.nodes(),
+        ledger: party.light().trust().ledger(),
+        parameters: &rules.parameters,
+        key: &key,
+        wait: args.inputs.wait.0,
+        all_or_none: false,
+    };
     let total = u64::try_from(publications.len()).unwrap_or_default();
     output.say(format!("{total} certificates to publish, {} refused before sending", summary.refused));
     let bar = output.progress(total, "publishing");

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 use tabellion_client::{
-    Certificate, ChainPool, Publication, PublicationOutcome, Publisher, Trust, Verifier, leaves,
+    Certificate, ChainPool, LedgerRules, Publication, PublicationOutcome, Publisher, Verifier, leaves,
 };
 use tabellion_ledger::{CertificateId, TimeMs, TransactionId};
-use tabellion_machine::GenesisState;
+use tabellion_machine::Ruleset;
 use tabellion_pki::{ENTRIES_MAX, Window};
 
 use super::input;
@@ -59,13 +59,14 @@ struct Told<'a> {
 pub fn prepare(
     files: &[String],
     inputs: &PublishInputs,
-    trust: &Trust,
+    rules: &LedgerRules,
     output: Output,
 ) -> Result<Prepared, Failure> {
-    let rules = rules(trust)?;
-    let verifier = (!inputs.no_check).then_some(Verifier { rules: &rules.rules, at: now() });
+    // Without the check, a program that is older than the ledger's rules can still publish.
+    let ruleset = (!inputs.no_check).then(|| prepared(rules)).transpose()?;
+    let verifier = ruleset.as_ref().map(|rules| Verifier { rules, at: now() });
     let window = window(inputs)?;
-    let mut pool = ChainPool::new(trust.genesis().anchors.iter().map(Vec::as_slice));
+    let mut pool = ChainPool::new(rules.anchors.iter().map(Vec::as_slice));
     for path in &inputs.intermediates {
         for certificate in input::read(&path.display().to_string(), output)? {
             pool.add(certificate);
@@ -116,9 +117,10 @@ pub fn prepare(
     Ok(prepared)
 }
 
-fn rules(trust: &Trust) -> Result<GenesisState, Failure> {
-    tabellion_machine::genesis(trust.genesis()).map_err(|error| {
-        Failure::of(Code::Error, &error).hint("the network may run a newer version of this program")
+fn prepared(rules: &LedgerRules) -> Result<Ruleset, Failure> {
+    rules.ruleset().map_err(|error| {
+        Failure::of(Code::Error, &error)
+            .hint("the ledger may follow a newer version of this program; --no-check leaves it to the ledger")
     })
 }
 
@@ -174,9 +176,9 @@ pub fn tell(publication: &Publication, outcome: &PublicationOutcome, output: Out
 
 /// Publishes all of the named certificates, or none.
 pub async fn run(args: PublishArgs, context: &Context, output: Output) -> Done {
-    let trust = context.trust()?;
     let files = input::files(&args.files)?;
-    let Prepared { publications, refused } = prepare(&files, &args.inputs, &trust, output)?;
+    let (party, rules) = context.rules().await?;
+    let Prepared { publications, refused } = prepare(&files, &args.inputs, &rules, output)?;
     let others = refused.len().saturating_sub(1);
     if let Some((_, failure)) = refused.into_iter().next() {
         let more = if others == 0 { String::new() } else { format!(" (and {others} more)") };
@@ -186,9 +188,15 @@ pub async fn run(args: PublishArgs, context: &Context, output: Output) -> Done {
         let message = format!("{} certificates; one transaction holds {ENTRIES_MAX}", publications.len());
         return Err(Failure::new(Code::Usage, message).hint("use cert publish-batch"));
     }
-    let (nodes, key) = (context.nodes()?, context.key()?);
-    let publisher =
-        Publisher { nodes: &nodes, trust: &trust, key: &key, wait: args.inputs.wait.0, all_or_none: true };
+    let key = context.key()?;
+    let publisher = Publisher {
+        nodes: party.nodes(),
+        ledger: party.light().trust().ledger(),
+        parameters: &rules.parameters,
+        key: &key,
+        wait: args.inputs.wait.0,
+        all_or_none: true,
+    };
     let (mut refused, mut pending) = (None, false);
     for (publication, outcome) in publisher.publish_batch(publications, now).await? {
         tell(&publication, &outcome, output);

@@ -14,6 +14,22 @@ Values are JSON; those that are not named stay as they are. Example:
 
   tabellion propose blocks heartbeat_ms=30000 gather_ms=20 --dry-run";
 
+const DRAIN_HELP: &str = "\
+First it asks the ledger whether the other validators make a quorum. Example:
+
+  tabellion node drain --data node-alpha
+  ... maintenance ...
+  tabellion node --config node-alpha            it catches up by itself";
+
+const REPLACE_HELP: &str = "\
+The successor has a key of its own, so nothing is restored from a copy. Example, for a validator:
+
+  tabellion node replace node-delta --out delta.invitation     its member
+  tabellion node join delta.invitation --data node-delta --listen 192.0.2.9:7441
+  tabellion node --config node-delta                           on the new host; it reports by itself
+  tabellion propose replace-validator node-delta               any member, after the probation
+  tabellion node remove node-delta                             its member, once the vote is in force";
+
 /// `member ...`
 #[derive(Debug, Subcommand)]
 pub enum MemberCommand {
@@ -180,6 +196,9 @@ pub struct ProposeArgs {
     /// Only print what would change, from proved records; sign and send nothing
     #[arg(long, global = true)]
     pub dry_run: bool,
+    /// Wait until it is in force or closed; exit code 0 only where it is in force
+    #[arg(long, global = true, conflicts_with = "dry_run")]
+    pub wait: bool,
 }
 
 /// Values to set.
@@ -246,8 +265,9 @@ pub enum ChangeArgs {
     ReplaceValidator {
         /// The validator: its name or its identifier.
         old: String,
-        /// The node that takes its place.
-        new: String,
+        /// The node that takes its place [default: the one that joined by `node replace`, under the same name]
+        #[arg(long, value_name = "NODE")]
+        by: Option<String>,
     },
     /// A validator loses its vote with the next epoch, and follows
     RemoveValidator {
@@ -328,6 +348,9 @@ pub struct VoteArgs {
     /// Why, for the other members
     #[arg(long, default_value = "")]
     pub reason: String,
+    /// Wait until the proposal is in force or closed; exit code 0 only where it is in force
+    #[arg(long)]
+    pub wait: bool,
 }
 
 /// `proposal ...`
@@ -377,7 +400,25 @@ pub enum NodeCommand {
         #[arg(id = "named", value_name = "NODE")]
         node: String,
     },
-    /// Give a node another key from the next epoch on
+    /// How a node is, what it waits for and what comes next
+    Status(StatusArgs),
+    /// Take a node out of service for maintenance: it hands over what it has, then stops
+    #[command(after_help = DRAIN_HELP)]
+    Drain(DrainArgs),
+    /// Invite a successor for a node whose disk or host is lost, under the same name
+    #[command(after_help = REPLACE_HELP)]
+    Replace(ReplaceArgs),
+    /// List the invitations that no node has used yet
+    Invitations {
+        /// The member [default: the one whose key signs].
+        member: Option<MemberId>,
+    },
+    /// Take an invitation back that no node has used yet
+    CancelInvitation {
+        /// The file that `node invite` wrote, or the invitation's identifier.
+        invitation: String,
+    },
+    /// Give a node another key from the next epoch on; the running node changes over by itself
     RotateKey {
         /// The node's folder.
         #[arg(value_name = "DIR")]
@@ -393,6 +434,47 @@ pub struct InviteArgs {
     /// What it is for: full, backup, proxy or edge; a validator it becomes by vote
     #[arg(long, default_value = "full")]
     pub role: NodeRole,
+    /// How long the invitation may wait
+    #[arg(long, value_name = "SPAN", default_value = "7d")]
+    pub expires: Span,
+    /// Where to write the invitation; whoever has it may join a node
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// `node status`
+#[derive(Args, Debug)]
+pub struct StatusArgs {
+    /// The node: its name or its identifier.
+    #[arg(id = "named", value_name = "NODE", required_unless_present = "data")]
+    pub node: Option<String>,
+    /// The node of this folder, on this host
+    #[arg(long, value_name = "DIR", conflicts_with = "named")]
+    pub data: Option<PathBuf>,
+}
+
+/// `node drain`
+#[derive(Args, Debug)]
+pub struct DrainArgs {
+    /// The node's folder, on this host
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// How long the node says that it is not ready before it stops, so that load balancers leave it
+    #[arg(long, value_name = "SPAN", default_value = "5s")]
+    pub notice: Span,
+    /// How long to wait then for what its clients gave; beyond that it is kept for the next start
+    #[arg(long, value_name = "SPAN", default_value = "60s")]
+    pub wait: Span,
+    /// Drain it even where the others make no quorum, or where that cannot be told
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `node replace`
+#[derive(Args, Debug)]
+pub struct ReplaceArgs {
+    /// The node that is lost: its name or its identifier.
+    pub old: String,
     /// How long the invitation may wait
     #[arg(long, value_name = "SPAN", default_value = "7d")]
     pub expires: Span,

@@ -12,7 +12,7 @@ use tabellion_consortium::{
 use tabellion_ledger::CertificateId;
 
 use super::args::{ChangeArgs, SetArgs};
-use super::desk::Desk;
+use super::desk::{Desk, Sought};
 use crate::cert::read_certificates_of;
 use crate::context::read_file;
 use crate::failure::{Code, Failure};
@@ -31,13 +31,19 @@ pub async fn change(args: ChangeArgs, desk: &mut Desk<'_>) -> Result<Change, Fai
         }
         ChangeArgs::GrantRole { member, role } => Change::GrantRole { member, role },
         ChangeArgs::RevokeRole { member, role } => Change::RevokeRole { member, role },
-        ChangeArgs::AddValidator { node } => Change::AddValidator { node: desk.find_node(&node).await? },
-        ChangeArgs::ReplaceValidator { old, new } => {
-            let (old, new) = (desk.find_node(&old).await?, desk.find_node(&new).await?);
-            Change::ReplaceValidator { old, new }
+        ChangeArgs::AddValidator { node } => {
+            Change::AddValidator { node: desk.find_node(&node, Sought::WithoutVote).await?.id }
+        }
+        ChangeArgs::ReplaceValidator { old, by } => {
+            let old = desk.find_node(&old, Sought::Validator).await?;
+            let new = match by {
+                Some(new) => desk.find_node(&new, Sought::WithoutVote).await?,
+                None => desk.successor(&old).await?,
+            };
+            Change::ReplaceValidator { old: old.id, new: new.id }
         }
         ChangeArgs::RemoveValidator { node } => {
-            Change::RemoveValidator { node: desk.find_node(&node).await? }
+            Change::RemoveValidator { node: desk.find_node(&node, Sought::Validator).await?.id }
         }
         ChangeArgs::TrustedCas { add, remove } => trusted_cas(&add, remove, desk.output)?,
         ChangeArgs::MemberQuota { member, quota } => {

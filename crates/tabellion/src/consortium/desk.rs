@@ -33,6 +33,29 @@ pub struct Me {
     pub record: KeyRecord,
 }
 
+/// Which of several nodes with one name is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// The one that votes.
+    Validator,
+    /// The one that does not.
+    WithoutVote,
+}
+
+impl Sought {
+    fn fits(self, node: &Node) -> bool {
+        node.is_validator() == (self == Self::Validator)
+    }
+}
+
+/// The node among these that joined to take another one's place.
+pub fn successor<'a>(old: &Node, nodes: &'a [Node]) -> Option<&'a Node> {
+    let fits = |node: &&Node| {
+        node.id != old.id && node.name == old.name && node.member == old.member && !node.is_validator()
+    };
+    nodes.iter().filter(fits).max_by_key(|node| node.joined.height)
+}
+
 /// A recorded action, as JSON.
 #[derive(Serialize)]
 struct Done {
@@ -133,20 +156,38 @@ impl<'a> Desk<'a> {
         Ok(nodes)
     }
 
-    /// The node that a name or an identifier means.
-    pub async fn find_node(&mut self, text: &str) -> Result<NodeId, Failure> {
+    /// The node that a name or an identifier means. Where two have one name, because one takes the other's
+    /// place, `sought` tells them apart.
+    pub async fn find_node(&mut self, text: &str, sought: Sought) -> Result<Node, Failure> {
         if let Ok(id) = text.to_lowercase().parse::<NodeId>() {
-            return Ok(id);
+            let node: Option<Node> = self.read(node_key(&id)).await?;
+            let none = || Failure::new(Code::Usage, format!("no node of the ledger has the identifier {id}"));
+            return node.ok_or_else(|| none().hint("`tabellion node list` shows them"));
         }
-        let nodes = self.nodes().await?;
-        let named: Vec<_> = nodes.iter().filter(|node| node.name == text).collect();
-        match named.as_slice() {
-            [node] => Ok(node.id),
-            [] => Err(Failure::new(Code::Usage, format!("no node on the ledger is named '{text}'"))
+        let mut named = self.nodes().await?;
+        named.retain(|node| node.name == text);
+        if named.len() > 1 && named.iter().any(|node| sought.fits(node)) {
+            named.retain(|node| sought.fits(node));
+        }
+        match (named.len(), named.pop()) {
+            (1, Some(node)) => Ok(node),
+            (0, _) => Err(Failure::new(Code::Usage, format!("no node on the ledger is named '{text}'"))
                 .hint("`tabellion node list` shows them")),
-            _ => Err(Failure::new(Code::Usage, format!("{} nodes are named '{text}'", named.len()))
+            (count, _) => Err(Failure::new(Code::Usage, format!("{count} nodes are named '{text}'"))
                 .hint("give the identifier: `tabellion node list` shows it")),
         }
+    }
+
+    /// The node that joined to take another one's place: of the same member, under the same name, the latest.
+    pub async fn successor(&mut self, old: &Node) -> Result<Node, Failure> {
+        let nodes = self.nodes().await?;
+        successor(old, &nodes).cloned().ok_or_else(|| {
+            let message = format!("no node of {} joined to take the place of {}", old.member, old.name);
+            Failure::new(Code::Usage, message).hint(format!(
+                "`tabellion node replace {} --out FILE` invites one; or name another with --by NODE",
+                old.name
+            ))
+        })
     }
 
     /// Writes the memory of headers.

@@ -7,13 +7,16 @@ mod account;
 mod args;
 mod change;
 mod desk;
+mod drain;
 mod invitation;
+mod invite;
 mod join;
 mod member;
 mod node;
 mod proposal;
 mod propose;
 mod role;
+mod status;
 mod sync;
 
 pub use args::{

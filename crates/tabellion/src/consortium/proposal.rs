@@ -43,7 +43,7 @@ pub async fn run(command: ProposalCommand, context: &Context, output: Output) ->
 
 /// Votes for or against what the proposal says now: the ballot commits to its hash.
 pub async fn vote(args: VoteArgs, context: &Context, output: Output) -> Done {
-    let VoteArgs { proposal: number, choice, reason } = args;
+    let VoteArgs { proposal: number, choice, reason, wait } = args;
     let mut desk = Desk::new(context, output)?;
     let (proposal, _) = find(number, &mut desk).await?;
     show(&proposal, &mut desk).await?;
@@ -56,6 +56,9 @@ pub async fn vote(args: VoteArgs, context: &Context, output: Output) -> Done {
     let answer = ProposalAnswer::new(&proposal, &members);
     output.line(count(&answer));
     output.value(&answer);
+    if wait {
+        watch(number, &mut desk).await?;
+    }
     desk.close();
     Ok(())
 }
@@ -142,7 +145,8 @@ pub async fn show(proposal: &Proposal, desk: &mut Desk<'_>) -> Done {
     Ok(())
 }
 
-async fn watch(number: u64, desk: &mut Desk<'_>) -> Done {
+/// Tells what happens to a proposal until it is in force or closed.
+pub async fn watch(number: u64, desk: &mut Desk<'_>) -> Done {
     let mut seen: Option<(ProposalStatus, usize)> = None;
     loop {
         let (proposal, by) = find(number, desk).await?;

@@ -9,7 +9,7 @@ use tabellion_ledger::Height;
 use super::args::ProposeArgs;
 use super::change::change;
 use super::desk::{Desk, Me};
-use super::proposal::show;
+use super::proposal::{show, watch};
 use crate::context::Context;
 use crate::failure::{Code, Done, Failure};
 use crate::moment::now;
@@ -17,7 +17,7 @@ use crate::output::Output;
 
 /// Proposes a change, or shows what it would change.
 pub async fn run(args: ProposeArgs, context: &Context, output: Output) -> Done {
-    let ProposeArgs { change: arguments, reason, deadline, effect, dry_run } = args;
+    let ProposeArgs { change: arguments, reason, deadline, effect, dry_run, wait } = args;
     let mut desk = Desk::new(context, output)?;
     let change = change(arguments, &mut desk).await?;
     if dry_run {
@@ -43,6 +43,9 @@ pub async fn run(args: ProposeArgs, context: &Context, output: Output) -> Done {
         if is_it && proposal.opened.height.0 == height {
             show(&proposal, &mut desk).await?;
             output.say(format!("Members vote with: tabellion vote {number} for"));
+            if wait {
+                watch(number, &mut desk).await?;
+            }
             desk.close();
             return Ok(());
         }

@@ -10,7 +10,8 @@ use tabellion_node::Node;
 use super::files::{CLIENT_FILE, GENESIS_FILE, NODE_FILE, NodeFile, read_toml, write_toml};
 use super::network::write_network;
 use super::plan::{Plan, PlanMember, PlanValidator};
-use super::run::{run_until_stopped, settings};
+use super::run::run_until_stopped;
+use super::running::Running;
 
 /// Where Debian keeps the certificates of public CAs.
 const SYSTEM_ANCHORS: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -57,8 +58,8 @@ pub async fn dev(args: &DevArgs) -> Result<()> {
     }
     let mut nodes = Vec::new();
     for (id, _) in MEMBERS {
-        let settings = settings(&node_file(&args.data, id))?;
-        nodes.push(Node::start(settings).await.with_context(|| format!("node {id} does not start"))?);
+        let started = Running::start(&node_file(&args.data, id)).await;
+        nodes.push(started.with_context(|| format!("node {id} does not start"))?);
     }
     tell(args, &nodes);
     run_until_stopped(nodes).await
@@ -119,7 +120,8 @@ fn give_gateways(data: &Path) -> Result<()> {
     Ok(())
 }
 
-fn tell(args: &DevArgs, nodes: &[Node]) {
+fn tell(args: &DevArgs, nodes: &[Running]) {
+    let nodes: Vec<&Node> = nodes.iter().map(Running::node).collect();
     let ledger = nodes.first().map(|node| node.core().ledger().to_string()).unwrap_or_default();
     eprintln!("ledger {ledger}");
     for (node, (_, name)) in nodes.iter().zip(MEMBERS) {
@@ -134,7 +136,7 @@ fn tell(args: &DevArgs, nodes: &[Node]) {
     eprintln!("  tabellion ledger status --network {data}");
     eprintln!("  tabellion cert publish chain.pem --network {data}");
     eprintln!("  tabellion cert verify certificate.pem --network {data}");
-    if let Some(address) = nodes.first().and_then(Node::face_address) {
+    if let Some(address) = nodes.first().and_then(|node| node.face_address()) {
         eprintln!("  curl --cacert {data}/tls-ca.pem https://{address}/v1/ledger");
     }
     eprintln!("Clients find all they need in {data}/{CLIENT_FILE}.");

@@ -5,7 +5,7 @@
 //!           tls-ca.pem          the CA of the nodes' REST certificates; tls-ca-key.pem its key
 //!           client.toml         what clients need: nodes, ca, genesis, key
 //!           keys/<member>.pem   members' signing keys
-//!           nodes/<name>/node.toml, node-key.pem, tls.pem, tls-key.pem, data/
+//!           nodes/<name>/node.toml, node-key.pem, node-key-next.pem, tls.pem, tls-key.pem, data/
 //! ```
 
 use std::fs;
@@ -32,6 +32,9 @@ pub const NODE_FILE: &str = "node.toml";
 pub const DATA_FOLDER: &str = "data";
 /// Name of the CA of other nodes' REST certificates in a node's folder.
 pub const PEERS_CA_FILE: &str = "peers-ca.pem";
+
+/// Name of a node's next key in its folder, until that takes over.
+pub const NEXT_KEY_FILE: &str = "node-key-next.pem";
 
 /// A node's file. Paths are relative to the file's folder.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -156,6 +159,16 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         fs::rename(&beside, path)
     };
     write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Puts a file into another one's place: a crash leaves both, or the one in its new place.
+pub fn replace_file(from: &Path, to: &Path) -> Result<()> {
+    let replace = || {
+        fs::rename(from, to)?;
+        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+        fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    };
+    replace().with_context(|| format!("cannot put {} into the place of {}", from.display(), to.display()))
 }
 
 /// Writes a value as TOML under a first line that says what it is.

@@ -1,17 +1,20 @@
 //! The node's side of the command line: a network on one machine, the files of a network, one node.
 
+mod control;
 mod dev;
 mod files;
 mod gateway;
 mod network;
 mod plan;
 mod run;
+mod running;
 mod tls;
 
+pub use control::{Answer, Request, ask};
 pub use dev::{DevArgs, dev};
 pub use files::{
-    DATA_FOLDER, GENESIS_FILE, NODE_FILE, NodeFile, PEERS_CA_FILE, PeersFile, key_or_new, read,
-    read_plain_key, read_toml, write_public, write_secret,
+    DATA_FOLDER, GENESIS_FILE, NEXT_KEY_FILE, NODE_FILE, NodeFile, PEERS_CA_FILE, PeersFile, key_or_new,
+    read, read_plain_key, read_toml, write_public, write_secret,
 };
 pub use network::{JoinedNode, NetworkCommand, network, write_joined};
 pub use run::{NodeArgs, node};

@@ -1,20 +1,25 @@
 //! `tabellion node`: runs one node from its file until it is told to stop.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tabellion_api::{FaceConfig, Gateway, ServerConfig, tls_config};
-use tabellion_consortium::Genesis;
-use tabellion_engine::{NodeKey, Pace, Peer, PeerAddress};
+use tabellion_api::{FaceCertificate, FaceConfig, Gateway, ServerConfig, tls_config_of};
+use tabellion_consortium::{Genesis, NodeKey};
+use tabellion_engine::{Pace, Peer, PeerAddress};
+use tabellion_node::core::Seeds;
 use tabellion_node::store::StoreConfig;
-use tabellion_node::{FaceSettings, Node, NodeSettings, PoolLimits};
+use tabellion_node::{FaceSettings, NodeSettings, PoolLimits};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::files::{NODE_FILE, NodeFile, node_seed, read, read_plain_key, read_toml};
+use super::files::{
+    NEXT_KEY_FILE, NODE_FILE, NodeFile, RestFile, node_seed, read, read_plain_key, read_toml,
+};
 use super::gateway::KeyGateway;
+use super::running::{Running, key_file, run_all};
 use crate::consortium::NodeCommand;
 
 /// Runs one node of a network, or governs nodes.
@@ -40,44 +45,59 @@ pub struct RunArgs {
     pub rebuild_index: bool,
 }
 
-/// Runs a node until SIGINT or SIGTERM, or until it fails.
+/// Runs a node until SIGINT or SIGTERM, until it is taken out of service, or until it fails.
 pub async fn node(args: &RunArgs) -> Result<()> {
     let file = if args.config.is_dir() { args.config.join(NODE_FILE) } else { args.config.clone() };
-    let settings = settings(&file)?;
+    let settings = setup(&file, None)?.settings;
     let (name, ledger) = (settings.name.clone(), settings.genesis.ledger_id());
     let place = format!("node {name}, with its data in {}", settings.data.display());
     let index = settings.data.join(tabellion_node::INDEX_FOLDER);
     if args.rebuild_index && index.exists() {
         std::fs::remove_dir_all(&index).with_context(|| format!("cannot delete {}", index.display()))?;
     }
-    let node = Node::start(settings).await.context(place.clone())?;
+    let running = Running::start(&file).await.context(place.clone())?;
     eprintln!("node {name} of ledger {ledger}");
-    match node.face_address() {
+    match running.node().face_address() {
         Some(address) => eprintln!("REST on https://{address}"),
         None => eprintln!("no REST face"),
     }
-    run_until_stopped(vec![node]).await.context(place)
+    run_until_stopped(vec![running]).await.context(place)
 }
 
-/// Runs nodes until a signal comes or one of them fails; then stops all in order.
-pub async fn run_until_stopped(nodes: Vec<Node>) -> Result<()> {
+/// Runs nodes until a signal comes, one of them fails or all were taken out of service; stops them in order.
+pub async fn run_until_stopped(nodes: Vec<Running>) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen to SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen to SIGTERM")?;
-    let failed = futures::future::select_all(nodes.iter().map(|node| Box::pin(node.failed())));
-    tokio::select! {
-        _ = interrupt.recv() => eprintln!("stopping"),
-        _ = terminate.recv() => eprintln!("stopping"),
-        _ = failed => eprintln!("a part of the node failed; stopping"),
-    }
-    let mut outcome = Ok(());
-    for node in nodes {
-        outcome = outcome.and(node.stop().await);
-    }
-    Ok(outcome?)
+    let stopped = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    run_all(nodes, stopped).await
 }
 
-/// Reads a node's file and all that it names.
-pub fn settings(file: &Path) -> Result<NodeSettings> {
+/// All that a node's file says.
+pub struct Setup {
+    /// What the node is told.
+    pub settings: NodeSettings,
+    /// The certificate of its REST face, and where it came from.
+    pub face: Option<Face>,
+}
+
+/// The certificate of a REST face and its files.
+pub struct Face {
+    /// What is shown.
+    pub certificate: Arc<FaceCertificate>,
+    /// The chain, PEM.
+    pub certificate_file: PathBuf,
+    /// Its key, PEM.
+    pub key_file: PathBuf,
+}
+
+/// Reads a node's file and all that it names. `run` says which of its keys it runs under; otherwise the state
+/// says so.
+pub fn setup(file: &Path, run: Option<&NodeKey>) -> Result<Setup> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let node: NodeFile = read_toml(file)?;
     let genesis_file = folder.join(&node.genesis);
@@ -85,11 +105,12 @@ pub fn settings(file: &Path) -> Result<NodeSettings> {
         .with_context(|| format!("{} is not a genesis document", genesis_file.display()))?;
     let gateway = node.gateway_key.as_ref().map(|key| read_plain_key(&folder.join(key))).transpose()?;
     let ledger = genesis.ledger_id();
-    let gateway = gateway.map(|key| KeyGateway::new(ledger, key) as std::sync::Arc<dyn Gateway>);
+    let gateway = gateway.map(|key| KeyGateway::new(ledger, key) as Arc<dyn Gateway>);
     let followers: Result<Vec<Peer>> =
         node.followers.iter().map(|follower| follower_peer(&follower.key)).collect();
-    Ok(NodeSettings {
-        seed: node_seed(&folder.join(&node.key))?,
+    let face = node.rest.as_ref().map(|rest| Face::open(rest, folder)).transpose()?;
+    let settings = NodeSettings {
+        seeds: seeds(file, &node, run)?,
         name: node.name.clone(),
         genesis,
         data: folder.join(&node.data),
@@ -99,10 +120,22 @@ pub fn settings(file: &Path) -> Result<NodeSettings> {
         store: StoreConfig::default(),
         pool: PoolLimits::default(),
         index: node.index,
-        face: face(&node, folder)?,
         bodies_from: node.peers.as_ref().map_or(Ok(Vec::new()), |peers| peers.clients(folder))?,
+        face: face.as_ref().zip(node.rest.as_ref()).map(|(face, rest)| face.settings(rest)).transpose()?,
         gateway,
-    })
+    };
+    Ok(Setup { settings, face })
+}
+
+fn seeds(file: &Path, node: &NodeFile, run: Option<&NodeKey>) -> Result<Seeds> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    if let Some(key) = run {
+        let path = key_file(file, key).with_context(|| format!("no file of the node has key {key}"))?;
+        return Ok(node_seed(&path)?.into());
+    }
+    let next = folder.join(NEXT_KEY_FILE);
+    let next = next.exists().then(|| node_seed(&next)).transpose()?;
+    Ok(Seeds { present: node_seed(&folder.join(&node.key))?, next })
 }
 
 fn follower_peer(key: &str) -> Result<Peer> {
@@ -110,20 +143,42 @@ fn follower_peer(key: &str) -> Result<Peer> {
     if hex::decode_to_slice(key, &mut bytes).is_err() {
         bail!("a follower's key is 64 hexadecimal digits; '{key}' is not");
     }
-    Ok(Peer { key: NodeKey(bytes), address: PeerAddress::Unknown })
+    Ok(Peer { key: tabellion_engine::NodeKey(bytes), address: PeerAddress::Unknown })
 }
 
-fn face(node: &NodeFile, folder: &Path) -> Result<Option<FaceSettings>> {
-    let Some(rest) = &node.rest else { return Ok(None) };
-    let (certificate_file, key_file) = (folder.join(&rest.certificate), folder.join(&rest.key));
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(&certificate_file)?).collect();
-    let certificates = certificates.with_context(|| format!("{} is not PEM", certificate_file.display()))?;
-    let key = PrivateKeyDer::from_pem_slice(&read(&key_file)?)
-        .with_context(|| format!("{} holds no private key", key_file.display()))?;
-    let tls = tls_config(certificates, key).context("the REST certificate and its key cannot be used")?;
-    let mut face = FaceConfig::default();
-    if let Some(rate) = rest.rate_per_second {
-        (face.rate_per_second, face.rate_burst) = (rate, rate.saturating_mul(2));
+impl Face {
+    fn open(rest: &RestFile, folder: &Path) -> Result<Self> {
+        let (certificate_file, key_file) = (folder.join(&rest.certificate), folder.join(&rest.key));
+        let (certificates, key) = read_certificate(&certificate_file, &key_file)?;
+        let certificate = FaceCertificate::new(certificates, key).context(UNUSABLE)?;
+        Ok(Self { certificate, certificate_file, key_file })
     }
-    Ok(Some(FaceSettings { listen: rest.listen, tls, face, server: ServerConfig::default() }))
+
+    /// Reads the files again.
+    pub fn renew(&self) -> Result<()> {
+        let (certificates, key) = read_certificate(&self.certificate_file, &self.key_file)?;
+        self.certificate.replace(certificates, key).context(UNUSABLE)
+    }
+
+    fn settings(&self, rest: &RestFile) -> Result<FaceSettings> {
+        let tls = tls_config_of(self.certificate.clone()).context(UNUSABLE)?;
+        let mut face = FaceConfig::default();
+        if let Some(rate) = rest.rate_per_second {
+            (face.rate_per_second, face.rate_burst) = (rate, rate.saturating_mul(2));
+        }
+        Ok(FaceSettings { listen: rest.listen, tls, face, server: ServerConfig::default() })
+    }
+}
+
+const UNUSABLE: &str = "the REST certificate and its key cannot be used";
+
+/// A certificate with its chain, and its key.
+type Certificate = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn read_certificate(certificate_file: &Path, key_file: &Path) -> Result<Certificate> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(certificate_file)?).collect();
+    let certificates = certificates.with_context(|| format!("{} is not PEM", certificate_file.display()))?;
+    let key = PrivateKeyDer::from_pem_slice(&read(key_file)?)
+        .with_context(|| format!("{} holds no private key", key_file.display()))?;
+    Ok((certificates, key))
 }

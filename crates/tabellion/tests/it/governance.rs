@@ -1,5 +1,6 @@
 //! A consortium of real processes governs itself: the guide in docs/governance.md, run.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -16,12 +17,14 @@ const FOUNDERS: [&str; 4] = ["alpha", "bravo", "charlie", "delta"];
 /// How long anything may take that has to come by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Consortium {
+pub struct Consortium {
     folder: TempDir,
     ca: TestCa,
-    ports: Vec<u16>,
-    nodes: Vec<Child>,
+    pub ports: Vec<u16>,
+    pub nodes: Vec<Child>,
     published: usize,
+    /// Key files of members that renewed theirs.
+    pub renewed: BTreeMap<&'static str, &'static str>,
 }
 
 fn plan(ports: &[u16]) -> String {
@@ -40,7 +43,7 @@ fn plan(ports: &[u16]) -> String {
     text
 }
 
-fn pem(ders: &[&[u8]]) -> String {
+pub fn pem(ders: &[&[u8]]) -> String {
     ders.iter().map(|der| pem::encode(&pem::Pem::new("CERTIFICATE", *der))).collect()
 }
 
@@ -50,36 +53,38 @@ fn free_ports(count: usize) -> Vec<u16> {
 }
 
 impl Consortium {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (ca, ports) = (TestCa::new(KeyKind::P256), free_ports(10));
         fs::write(folder.path().join("root.pem"), pem(&[ca.root()])).unwrap();
         fs::write(folder.path().join("plan.toml"), plan(&ports)).unwrap();
-        let mut consortium = Self { folder, ca, ports, nodes: Vec::new(), published: 0 };
+        let mut consortium =
+            Self { folder, ca, ports, nodes: Vec::new(), published: 0, renewed: BTreeMap::new() };
         tabellion(consortium.path(), &["network", "init", "plan.toml", "--out", "net"]).check(0, &[]);
         FOUNDERS.iter().for_each(|name| consortium.start_node(&format!("net/nodes/node-{name}")));
         consortium.until("the network answers", |consortium| consortium.run(&["ledger", "status"]).code == 0);
         consortium
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn run(&self, args: &[&str]) -> Ran {
+    pub fn run(&self, args: &[&str]) -> Ran {
         tabellion(self.path(), &[args, &["--network", "net"]].concat())
     }
 
     /// Runs a command that must come through, signed by a member.
-    fn sign(&self, member: &str, args: &[&str]) -> Ran {
-        let key = match member {
-            "echo" => "echo.pem".to_owned(),
-            founder => format!("net/keys/{founder}.pem"),
+    pub fn sign(&self, member: &str, args: &[&str]) -> Ran {
+        let key = match (member, self.renewed.get(member)) {
+            (_, Some(renewed)) => (*renewed).to_owned(),
+            ("echo", _) => "echo.pem".to_owned(),
+            (founder, _) => format!("net/keys/{founder}.pem"),
         };
         self.run(&[args, &["--key", &key]].concat()).check(0, &[])
     }
 
-    fn start_node(&mut self, config: &str) {
+    pub fn start_node(&mut self, config: &str) {
         let log = fs::File::create(self.path().join(format!("{}.log", config.replace('/', "-")))).unwrap();
         let child = Command::new(TABELLION)
             .args(["node", "--config", config])
@@ -90,7 +95,7 @@ impl Consortium {
         self.nodes.push(child.unwrap());
     }
 
-    fn until(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> bool) {
+    pub fn until(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> bool) {
         let begin = Instant::now();
         while !holds(self) {
             assert!(begin.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
@@ -100,7 +105,7 @@ impl Consortium {
 
     /// Publishes a certificate, which must be recorded; a light client that has only the genesis document
     /// then verifies its status.
-    fn publish(&mut self) {
+    pub fn publish(&mut self) {
         self.published += 1;
         let name = format!("c{}.pem", self.published);
         let der = self.ca.issue(&format!("n{}.example", self.published));
@@ -114,7 +119,7 @@ impl Consortium {
 
     /// Proposes, votes by the members named and waits until it is in force; certificates are published
     /// meanwhile.
-    fn decide(&mut self, change: &[&str], voters: &[&str]) {
+    pub fn decide(&mut self, change: &[&str], voters: &[&str]) {
         self.sign("alpha", &[&["propose"], change, &["--dry-run"]].concat());
         let proposed =
             self.sign("alpha", &[&["propose"], change, &["--reason", "agreed", "--json"]].concat());
@@ -127,7 +132,7 @@ impl Consortium {
         });
     }
 
-    fn node(&self, name: &str) -> serde_json::Value {
+    pub fn node(&self, name: &str) -> serde_json::Value {
         let nodes = self.run(&["node", "list", "--json"]).check(0, &[]).json();
         nodes.into_iter().find(|node| node["name"] == name).unwrap_or_default()
     }

@@ -8,6 +8,7 @@ mod ledger;
 mod network;
 mod node;
 mod offline;
+mod operations;
 mod processes;
 mod run;
 mod wrong_inputs;

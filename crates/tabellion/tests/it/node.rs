@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tabellion_ledger::cbor::{self, Writer};
-use tabellion_ledger::{CertificateId, Height, KeyId, Transaction, TransactionId, View};
+use tabellion_ledger::{CertificateId, Height, KeyId, StateKey, Transaction, TransactionId, View};
 use tabellion_machine::{
     BlockAnswer, ChainHeader, HeaderAnswer, KeyAnswer, LaneAnswer, Refusal, StatusAnswer,
 };
@@ -125,6 +125,10 @@ fn answer(method: &str, target: &str, body: &[u8], ledger: &mut Ledger) -> (u16,
         ("GET", ["certificates"]) => Some(list(ledger, query.get("subject").copied())),
         ("GET", ["certificates", id]) => Some(to_vec(&status(ledger, &id.parse().unwrap()))),
         ("GET", ["certificates", id, "der"]) => attachments(ledger).remove(&id.parse().unwrap()),
+        ("GET", ["state", map, key]) => {
+            let key = StateKey::new(map.parse().unwrap(), &hex::decode(key).unwrap());
+            Some(cbor::to_bytes(&ledger.state_proof(key)))
+        }
         ("GET", ["keys", id]) => Some(key(ledger, &id.parse().unwrap())),
         ("GET", ["ledger"]) => Some(glance(ledger)),
         ("GET", ["genesis"]) => Some(cbor::to_bytes(ledger.trust.genesis())),

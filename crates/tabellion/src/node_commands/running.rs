@@ -1,0 +1,217 @@
+//! A node while it runs: its key changes hands, its certificate is renewed, it is taken out of service.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use tabellion_client::{node_key_of, read_key_file};
+use tabellion_consortium::NodeKey;
+use tabellion_node::{Drain, DrainProgress, Node};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::control::{Answer, Asked, Control, Request};
+use super::files::{NEXT_KEY_FILE, NodeFile, read_toml, replace_file};
+use super::run::{Face, Setup, setup};
+
+/// How often files are looked at: a certificate that was renewed, a key that took over.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// A node that runs, and the files it came from.
+pub struct Running {
+    file: PathBuf,
+    name: String,
+    node: Node,
+    face: Option<Face>,
+    face_files: Option<Stamp>,
+    control: Control,
+    /// A key that the ledger names and nobody here has.
+    unknown: Option<NodeKey>,
+}
+
+/// When the files of a certificate were written.
+type Stamp = [Option<(SystemTime, u64)>; 2];
+
+impl Running {
+    /// Starts the node of a file. At most one process runs it.
+    pub async fn start(file: &Path) -> Result<Self> {
+        let Setup { settings, face } = setup(file, None)?;
+        let (name, data) = (settings.name.clone(), settings.data.clone());
+        let control = Control::open(&data)?;
+        let node = Node::start(settings).await?;
+        let face_files = face.as_ref().map(Face::stamp);
+        let running = Self { file: file.to_owned(), name, node, face, face_files, control, unknown: None };
+        running.settle_key();
+        Ok(running)
+    }
+
+    /// The node.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Runs until `stop` says so, the node fails or is taken out of service; then stops it in order.
+    async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<()> {
+        let mut look = tokio::time::interval(LOOK);
+        loop {
+            tokio::select! {
+                () = stopped(&mut stop) => {
+                    let outcome = self.node.stop().await;
+                    self.control.close().await;
+                    return Ok(outcome?);
+                }
+                () = self.node.failed() => {
+                    eprintln!("a part of node {} failed; stopping", self.name);
+                    return Ok(self.node.stop().await?);
+                }
+                asked = self.control.next() => return self.drain(asked).await,
+                key = self.node.other_key(self.unknown) => match key_file(&self.file, &key) {
+                    Some(_) => self = self.switch(key).await?,
+                    None => {
+                        eprintln!("warning: the ledger names key {key} for node {}, and no file has it", self.name);
+                        self.unknown = Some(key);
+                    }
+                },
+                _ = look.tick() => {
+                    // A key that was missing may have come.
+                    self.unknown = self.unknown.filter(|key| key_file(&self.file, key).is_none());
+                    self.settle_key();
+                    self.renew_certificate();
+                }
+            }
+        }
+    }
+
+    /// Stops the node and starts it again with another of its keys.
+    ///
+    /// A crash on the way leaves both key files; the next start takes the one that the ledger names.
+    async fn switch(self, key: NodeKey) -> Result<Self> {
+        let Self { file, name, node, control, .. } = self;
+        eprintln!("node {name} goes on with key {key}");
+        node.stop().await?;
+        let Setup { settings, face } = setup(&file, Some(&key))?;
+        let node = Node::start(settings).await.context("the node does not start with its next key")?;
+        let face_files = face.as_ref().map(Face::stamp);
+        let running = Self { file, name, node, face, face_files, control, unknown: None };
+        running.settle_key();
+        Ok(running)
+    }
+
+    /// Puts the next key's file into the place of the present one's once the ledger names that key. The old
+    /// key is retired then, and never comes back.
+    fn settle_key(&self) {
+        let next = next_key_file(&self.file);
+        let named = self.node.core().named_keys().now;
+        if named.is_none() || named != key_in(&next) {
+            return;
+        }
+        let place = read_toml::<NodeFile>(&self.file).map(|node| folder(&self.file).join(&node.key));
+        match place.and_then(|place| replace_file(&next, &place)) {
+            Ok(()) => eprintln!("node {}: the next key is now its key", self.name),
+            Err(error) => eprintln!("warning: the key files stay as they are: {error:#}"),
+        }
+    }
+
+    /// Shows a certificate that was renewed on disk; one that cannot be used is left alone.
+    fn renew_certificate(&mut self) {
+        let Some(face) = &self.face else { return };
+        let stamp = face.stamp();
+        if self.face_files == Some(stamp) {
+            return;
+        }
+        self.face_files = Some(stamp);
+        match face.renew() {
+            Ok(()) => eprintln!("node {} shows its renewed certificate", self.name),
+            Err(error) => eprintln!("warning: the renewed certificate is not used: {error:#}"),
+        }
+    }
+
+    async fn drain(self, asked: Asked) -> Result<()> {
+        let Asked { request: Request::Drain { notice_ms, wait_ms }, answers } = asked;
+        eprintln!("node {} is taken out of service", self.name);
+        // Whoever asked may have gone; the node goes out of service all the same.
+        let tell = |answer| drop(answers.send(answer));
+        let drain = Drain { notice: Duration::from_millis(notice_ms), wait: Duration::from_millis(wait_ms) };
+        let progress = |DrainProgress { own, pool, notice_left }: DrainProgress| {
+            let notice_left_ms = u64::try_from(notice_left.as_millis()).unwrap_or(u64::MAX);
+            tell(Answer::Draining { own, pool, notice_left_ms });
+        };
+        let left = self.node.drain(drain, progress).await;
+        let core = self.node.core().clone();
+        tell(Answer::Stopping { left });
+        let height = core.newest().height.0;
+        drop(core);
+        let outcome = self.node.stop().await;
+        tell(match &outcome {
+            Ok(()) => Answer::Stopped { height },
+            Err(error) => Answer::Failed { reason: tabellion_node::chain(error) },
+        });
+        drop(answers);
+        self.control.close().await;
+        Ok(outcome?)
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that whoever stops is gone, which is a stop too.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn folder(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new("."))
+}
+
+fn next_key_file(file: &Path) -> PathBuf {
+    folder(file).join(NEXT_KEY_FILE)
+}
+
+fn key_in(file: &Path) -> Option<NodeKey> {
+    let key = read_key_file(file, || None).ok()?;
+    node_key_of(&key)
+}
+
+/// The file that has a key: the present one's or the next one's.
+pub fn key_file(file: &Path, key: &NodeKey) -> Option<PathBuf> {
+    let node: NodeFile = read_toml(file).ok()?;
+    [folder(file).join(&node.key), next_key_file(file)].into_iter().find(|path| key_in(path) == Some(*key))
+}
+
+impl Face {
+    fn stamp(&self) -> Stamp {
+        [&self.certificate_file, &self.key_file].map(|path| {
+            let meta = std::fs::metadata(path).ok()?;
+            Some((meta.modified().ok()?, meta.len()))
+        })
+    }
+}
+
+/// Runs nodes until `stopped` resolves, one of them fails, or all were taken out of service.
+pub async fn run_all(nodes: Vec<Running>, stopped: impl Future<Output = ()>) -> Result<()> {
+    let (stop, stops) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    for node in nodes {
+        tasks.spawn(node.run(stops.clone()));
+    }
+    let mut outcome = Ok(());
+    tokio::pin!(stopped);
+    let mut is_stopped = false;
+    loop {
+        tokio::select! {
+            () = &mut stopped, if !is_stopped => {
+                eprintln!("stopping");
+                is_stopped = true;
+                stop.send_replace(true);
+            }
+            ended = tasks.join_next() => match ended {
+                None => return outcome,
+                Some(ended) => {
+                    let ended = ended.unwrap_or_else(|error| Err(error.into()));
+                    if ended.is_err() {
+                        stop.send_replace(true);
+                    }
+                    outcome = outcome.and(ended);
+                }
+            }
+        }
+    }
+}

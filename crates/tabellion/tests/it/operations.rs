@@ -1,0 +1,194 @@
+//! The bad days of an operator, with real processes: docs/governance.md from "Planned maintenance" on, run.
+
+use std::fs;
+
+use serde_json::Value;
+use tabellion_corpus::{KeyKind, TestCa};
+
+use crate::governance::{Consortium, pem};
+use crate::run::{Ran, tabellion};
+
+fn folder(name: &str) -> String {
+    format!("net/nodes/node-{name}")
+}
+
+/// What `node status` says of the node of a folder on this host.
+fn status(consortium: &Consortium, folder: &str) -> Value {
+    let ran = tabellion(consortium.path(), &["node", "status", "--data", folder, "--json"]);
+    if ran.code == 0 { ran.json().remove(0) } else { Value::Null }
+}
+
+fn is_well(status: &Value) -> bool {
+    status["health"]["status"] == "ok" && status["health"]["key"] == status["node"]["key"]
+}
+
+fn drain(consortium: &Consortium, folder: &str, more: &[&str]) -> Ran {
+    let args = ["node", "drain", "--data", folder, "--notice", "0s"];
+    tabellion(consortium.path(), &[&args[..], more].concat())
+}
+
+/// X.1409 C4: a CA that was voted in counts at once, also for the check before sending; one that was voted
+/// out does not.
+#[test]
+fn trusted_cas_are_those_of_the_votes() {
+    let mut consortium = Consortium::start();
+    let mut other = TestCa::new(KeyKind::P256);
+    fs::write(consortium.path().join("other.pem"), pem(&[other.root()])).unwrap();
+    let mut issue = |consortium: &Consortium, name: &str| {
+        let der = other.issue(name);
+        let chain: Vec<&[u8]> = std::iter::once(der.as_slice()).chain(other.intermediates()).collect();
+        fs::write(consortium.path().join(name), pem(&chain)).unwrap();
+    };
+    issue(&consortium, "a.example");
+    issue(&consortium, "b.example");
+    let publish = |consortium: &Consortium, name: &str| {
+        consortium.run(&["cert", "publish", name, "--key", "net/keys/alpha.pem"])
+    };
+    publish(&consortium, "a.example").check(3, &["no certificate of", "tabellion ledger cas"]);
+    consortium.decide(&["trusted-cas", "--add", "other.pem"], &["bravo", "charlie"]);
+    let cas = consortium.run(&["ledger", "cas", "--json"]).check(0, &[]).json();
+    assert_eq!(cas.len(), 2);
+    let ledger = consortium.run(&["ledger", "status", "--json"]).check(0, &[]).json();
+    assert_eq!(ledger[0]["trusted_cas"], 2);
+    publish(&consortium, "a.example").check(0, &[]);
+    let id = tabellion_ledger::CertificateId::of(other.root()).to_string();
+    consortium.decide(&["trusted-cas", "--remove", &id], &["bravo", "charlie"]);
+    publish(&consortium, "b.example").check(3, &["no certificate of"]);
+}
+
+/// X.1409 L9: all keys of a node and a member are rotated, a node is drained and comes back, a disk is lost
+/// and its node replaced; publishing goes on, and who holds only the genesis document follows.
+#[test]
+fn keys_rotate_a_node_is_drained_and_a_lost_disk_is_replaced_while_publishing_goes_on() {
+    let mut consortium = Consortium::start();
+    consortium.publish();
+    rotate_the_members_key(&mut consortium);
+    rotate_a_nodes_key(&mut consortium);
+    renew_the_certificate_of_a_face(&mut consortium);
+    rotate_the_key_of_a_node_that_sleeps(&mut consortium);
+    take_a_node_out_of_service(&mut consortium);
+    replace_a_lost_node(&mut consortium);
+    let full = ["ledger", "verify-chain", "--full", "--network", "net/nodes/new-delta"];
+    tabellion(consortium.path(), &full).check(0, &[]);
+}
+
+fn rotate_the_members_key(consortium: &mut Consortium) {
+    tabellion(consortium.path(), &["key", "new", "alpha-2.pem", "--plain"]).check(0, &[]);
+    consortium.sign("alpha", &["member", "key", "add", "alpha-2.pem"]);
+    let shown = consortium.run(&["member", "show", "alpha", "--json"]).check(0, &[]).json();
+    let old = shown[0]["keys"][0].as_str().unwrap().to_owned();
+    consortium.renewed.insert("alpha", "alpha-2.pem");
+    consortium.sign("alpha", &["member", "key", "retire", &old]);
+    consortium.run(&["account", "list", "--key", "net/keys/alpha.pem"]);
+    let stale = ["member", "describe", "--name", "A", "--key", "net/keys/alpha.pem"];
+    consortium.run(&stale).check(3, &["key-retired"]);
+    consortium.publish();
+}
+
+fn rotate_a_nodes_key(consortium: &mut Consortium) {
+    let alpha = folder("alpha");
+    let before = status(consortium, &alpha);
+    assert!(is_well(&before), "{before}");
+    consortium.sign("alpha", &["node", "rotate-key", &alpha]);
+    consortium.sign("alpha", &["node", "rotate-key", &alpha]);
+    consortium.until("the node changes over by itself", |consortium| {
+        consortium.publish();
+        let now = status(consortium, &alpha);
+        is_well(&now) && now["node"]["key"] != before["node"]["key"]
+    });
+    let next = consortium.path().join(&alpha).join("node-key-next.pem");
+    consortium.until("the key file is in its place", |_| !next.exists());
+    assert!(consortium.nodes[0].try_wait().unwrap().is_none(), "in the same process");
+    let voted = |consortium: &mut Consortium| {
+        consortium.publish();
+        status(consortium, &alpha)["at_work_height"].is_u64()
+    };
+    consortium.until("the node votes under its new key", voted);
+}
+
+/// The face shows a certificate that was renewed on disk, without a restart: the status command knows the
+/// node by the certificate that lies in its folder.
+fn renew_the_certificate_of_a_face(consortium: &mut Consortium) {
+    let (alpha, path) = (folder("alpha"), consortium.path().to_owned());
+    for file in ["tls.pem", "tls-key.pem"] {
+        fs::copy(path.join(folder("bravo")).join(file), path.join(&alpha).join(file)).unwrap();
+    }
+    consortium.until("the renewed certificate is shown", |consortium| is_well(&status(consortium, &alpha)));
+}
+
+/// Its key takes over while it is down: it starts with the old one, learns of it, and goes on with the new.
+fn rotate_the_key_of_a_node_that_sleeps(consortium: &mut Consortium) {
+    let charlie = folder("charlie");
+    let before = status(consortium, &charlie);
+    consortium.sign("charlie", &["node", "rotate-key", &charlie]);
+    consortium.nodes[2].kill().unwrap();
+    consortium.nodes[2].wait().unwrap();
+    consortium.until("the ledger names the next key", |consortium| {
+        consortium.publish();
+        consortium.node("node-charlie")["key"] != before["node"]["key"]
+    });
+    consortium.start_node(&charlie);
+    let node = consortium.nodes.pop().unwrap();
+    consortium.nodes[2] = node;
+    consortium.until("it goes on with its next key", |consortium| is_well(&status(consortium, &charlie)));
+}
+
+fn take_a_node_out_of_service(consortium: &mut Consortium) {
+    let (bravo, charlie) = (folder("bravo"), folder("charlie"));
+    consortium.until("all are at work", |consortium| {
+        consortium.publish();
+        let seen = |name: &str| status(consortium, &folder(name));
+        let all = ["alpha", "bravo", "charlie", "delta"].map(|name| seen(name));
+        all.iter().all(|status| status["at_work_height"].is_u64() && status["health"]["peers"] == 3)
+    });
+    let drained = drain(consortium, &bravo, &[]).check(0, &["make a quorum: the network goes on"]);
+    assert!(drained.out.contains("stopped   node node-bravo after block"), "{drained:?}");
+    assert!(consortium.nodes[1].wait().unwrap().success(), "it ends as it was told");
+    drain(consortium, &bravo, &["--force"]).check(1, &["no node runs"]);
+    drain(consortium, &charlie, &[]).check(3, &["the network would stop", "--force"]);
+    consortium.publish();
+    let away = consortium.run(&["node", "status", "--data", &bravo]).check(0, &[]);
+    assert!(away.out.contains("does not answer"), "{away:?}");
+    consortium.start_node(&bravo);
+    let node = consortium.nodes.pop().unwrap();
+    consortium.nodes[1] = node;
+    consortium.until("it is back", |consortium| is_well(&status(consortium, &bravo)));
+}
+
+fn replace_a_lost_node(consortium: &mut Consortium) {
+    consortium.nodes[3].kill().unwrap();
+    consortium.nodes[3].wait().unwrap();
+    fs::remove_dir_all(consortium.path().join(folder("delta"))).unwrap();
+    let lost = consortium.node("node-delta")["id"].as_str().unwrap().to_owned();
+
+    consortium.sign("delta", &["node", "invite", "spare", "--out", "spare.invitation"]);
+    consortium.sign("delta", &["node", "cancel-invitation", "spare.invitation"]);
+    let open = consortium.run(&["node", "invitations", "delta"]).check(0, &[]);
+    assert_eq!(open.out, "", "taken back");
+    let spare = ["node", "join", "spare.invitation", "--data", "spare", "--listen", "127.0.0.1:1"];
+    tabellion(consortium.path(), &spare).check(3, &["was taken back"]);
+
+    let alien = ["node", "replace", "node-delta", "--out", "x.invitation", "--key", "net/keys/bravo.pem"];
+    consortium.run(&alien).check(3, &["belongs to delta"]);
+    let replace = ["node", "replace", "node-delta", "--out", "delta.invitation"];
+    let told = consortium.sign("delta", &replace);
+    assert!(told.err.contains("propose replace-validator node-delta"), "{told:?}");
+    let [listen, rest] = [4, 9].map(|place: usize| format!("127.0.0.1:{}", consortium.ports[place]));
+    let new = "net/nodes/new-delta";
+    let join = ["node", "join", "delta.invitation", "--data", new, "--listen", &listen, "--rest", &rest];
+    tabellion(consortium.path(), &join).check(0, &[]);
+    let waits = consortium.run(&["node", "status", "node-delta", "--json"]).check(0, &[]).json();
+    assert_eq!(waits[0]["node"]["role"], "validator", "the lost one has the vote still");
+    consortium.start_node(new);
+    let next = |status: &Value| status["next"][0].as_str().unwrap_or_default().to_owned();
+    consortium.until("its status names the next command", |consortium| {
+        consortium.publish();
+        next(&status(consortium, new)) == "tabellion propose replace-validator node-delta"
+    });
+    consortium.decide(&["replace-validator", "node-delta"], &["bravo", "charlie", "delta"]);
+    let now = status(consortium, new);
+    assert_eq!((&now["node"]["role"], is_well(&now)), (&"validator".into(), true), "{now}");
+    let removed = consortium.sign("delta", &["node", "remove", "node-delta"]);
+    assert!(removed.out.contains(&lost), "{removed:?}");
+    consortium.publish();
+}
