@@ -11,4 +11,5 @@ mod offline;
 mod operations;
 mod processes;
 mod run;
+mod state_sync;
 mod wrong_inputs;
