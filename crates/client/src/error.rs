@@ -3,6 +3,7 @@
 use tabellion_machine::{ProblemDetails, RulesetFault};
 use thiserror::Error;
 
+use crate::archive::ArchiveError;
 use crate::light::LightError;
 use crate::node::NodeError;
 use crate::offline::OfflineError;
@@ -34,6 +35,9 @@ pub enum ClientError {
     /// The chain does not hold.
     #[error(transparent)]
     Chain(#[from] ChainFault),
+    /// An archive cannot be written, or shows nothing.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// A transaction cannot be made.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -66,6 +70,7 @@ impl ClientError {
         match self {
             Self::Trust(TrustError::Genesis(_)) => false,
             Self::Trust(_) | Self::Offline(_) | Self::Chain(_) => true,
+            Self::Archive(error) => error.is_broken_proof(),
             Self::Light(error) => {
                 matches!(error, LightError::Trust(_) | LightError::Fork { .. } | LightError::Link { .. })
             }

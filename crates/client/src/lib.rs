@@ -11,6 +11,7 @@
 //! genesis -> Trust -> status, key, transaction, finality <----- proofs ---------------+
 //!              `-> LightClient (newest header, fork, age, links)  `-> ChainCheck (every block, executed)
 //! ```
+mod archive;
 pub mod bench;
 mod certificate;
 mod chain;
@@ -32,6 +33,7 @@ mod rules;
 mod tls;
 mod trust;
 
+pub use archive::{ArchiveError, ArchiveWriter, replay_archive};
 pub use certificate::{Certificate, CertificateInput, InputError, read_certificates};
 pub use chain::{ChainError, ChainPool, FoundChain, Verifier, leaves};
 pub use consortium::{Governed, join, node_key_of, offer_key, rotate};

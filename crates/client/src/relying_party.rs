@@ -1,11 +1,15 @@
 //! A relying party: asks nodes, believes proofs (X.1409 clause 8.3, A.2).
 
+use std::io::Write;
+
 use tabellion_ledger::cbor::{self, Writer};
 use tabellion_ledger::{
-    CertificateId, Header, Height, KeyId, RecordProof, StateKey, StateProof, TimeMs, TransactionId,
+    Block, CertificateId, FinalityProof, Header, Height, KeyId, RecordProof, StateKey, StateProof, TimeMs,
+    TransactionId,
 };
 use tabellion_machine::ChainHeader;
 
+use crate::archive::{ArchiveError, ArchiveWriter};
 use crate::error::ClientError;
 use crate::light::{LightClient, LightError};
 use crate::node::NodeClient;
@@ -255,8 +259,33 @@ impl RelyingParty {
     pub async fn verify_chain(
         &mut self,
         execute: bool,
-        mut progress: impl FnMut(Height, Height),
+        progress: impl FnMut(Height, Height),
     ) -> Result<ChainReport, ClientError> {
+        self.walk_chain(execute, |_| Ok(()), progress).await.map(|(report, _)| report)
+    }
+
+    /// Downloads and verifies all blocks up to the node's newest and writes them to an archive; see
+    /// [`crate::replay_archive`].
+    pub async fn export<W: Write>(
+        &mut self,
+        out: W,
+        progress: impl FnMut(Height, Height),
+    ) -> Result<ChainReport, ClientError> {
+        let genesis = cbor::to_bytes(self.light.trust().genesis());
+        let mut archive = ArchiveWriter::new(out, &genesis)?;
+        let (report, end) = self.walk_chain(false, |block| archive.block(block), progress).await?;
+        let mut out = archive.finish(self.light.trust(), &end)?;
+        out.flush().map_err(|source| ArchiveError::Io { doing: "write", source })?;
+        Ok(report)
+    }
+
+    /// Calls `each` with each verified block.
+    async fn walk_chain(
+        &mut self,
+        execute: bool,
+        mut each: impl FnMut(&Block) -> Result<(), ArchiveError>,
+        mut progress: impl FnMut(Height, Height),
+    ) -> Result<(ChainReport, FinalityProof), ClientError> {
         use futures::StreamExt;
 
         let end = self.end_with_signatures().await?;
@@ -266,17 +295,19 @@ impl RelyingParty {
         let fetch = |height| self.nodes.block(Height(height));
         let mut blocks = futures::stream::iter(1..=last.0).map(fetch).buffered(BLOCKS_AHEAD);
         while let Some(block) = blocks.next().await {
-            check.next(&block?)?;
+            let block = block?;
+            check.next(&block)?;
+            each(&block)?;
             progress(Height(check.next_height().0 - 1), last);
         }
         drop(blocks);
         let report = check.finish(&end)?;
         self.light.observe(&end)?;
-        Ok(report)
+        Ok((report, end))
     }
 
     /// The newest block that has signatures of its own.
-    async fn end_with_signatures(&self) -> Result<tabellion_ledger::FinalityProof, ClientError> {
+    async fn end_with_signatures(&self) -> Result<FinalityProof, ClientError> {
         let mut height = self.nodes.ledger().await?.height;
         loop {
             match self.nodes.finality(Height(height)).await {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tabellion_ledger::merkle::Frontier;
 use tabellion_ledger::{Block, BlockFault, FinalityProof, Header, HeaderHash, Height, Lane, LaneState};
-use tabellion_machine::{Replay, ReplayFault, RulesetFault};
+use tabellion_machine::{MemoryState, Notice, Replay, ReplayFault, RulesetFault};
 use thiserror::Error;
 
 use crate::light::{LightError, check_link};
@@ -88,8 +88,13 @@ impl ChainCheck {
         self.header.height.next()
     }
 
-    /// Verifies the next block.
-    pub fn next(&mut self, block: &Block) -> Result<(), ChainFault> {
+    /// The state after the newest block, where blocks are executed.
+    pub fn state(&self) -> Option<&MemoryState> {
+        self.replay.as_ref().map(Replay::state)
+    }
+
+    /// Verifies the next block. Returns what happened in it, where blocks are executed.
+    pub fn next(&mut self, block: &Block) -> Result<Vec<Notice>, ChainFault> {
         let height = block.header.height;
         let mut history = self.history.clone();
         history.push(self.header.leaf());
@@ -105,17 +110,24 @@ impl ChainCheck {
             state.history.push(body.header.leaf());
             state.tip = body.header.hash();
         }
-        if let Some(replay) = &mut self.replay {
-            replay.accept(block)?;
-        }
+        let notices = match &mut self.replay {
+            Some(replay) => replay.accept(block)?.notices,
+            None => Vec::new(),
+        };
         self.transactions += u64::try_from(block.transaction_count()).unwrap_or_default();
         (self.header, self.history) = (block.header.clone(), history);
-        Ok(())
+        Ok(notices)
     }
 
     /// Ends at the last block, which a quorum must have finalised; that makes all before it final too.
     pub fn finish(self, proof: &FinalityProof) -> Result<ChainReport, ChainFault> {
-        let by = self.trust.finality(proof)?;
+        let trust = self.trust.clone();
+        self.finish_under(&trust, proof)
+    }
+
+    /// The same, where the validators of the last block were learned meanwhile.
+    pub fn finish_under(self, trust: &Trust, proof: &FinalityProof) -> Result<ChainReport, ChainFault> {
+        let by = trust.finality(proof)?;
         let (proved, last) = (proof.header.hash(), self.header.hash());
         if proved != last {
             return Err(ChainFault::OtherEnd { proved, last });

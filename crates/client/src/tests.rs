@@ -1,3 +1,4 @@
+mod archive;
 mod bench;
 mod certificates;
 mod chain;

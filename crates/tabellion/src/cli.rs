@@ -382,6 +382,17 @@ pub enum LedgerCommand {
         #[arg(long)]
         full: bool,
     },
+    /// Download and verify all blocks into one file, which `ledger replay` reads without any network
+    Export {
+        /// Where to write the archive
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Execute all blocks of an archive again and show every decision of the members; needs no network
+    Replay {
+        /// The file that `ledger export` wrote.
+        archive: PathBuf,
+    },
     /// Save the genesis document of a node; compare its identifier with one that you got by another way
     Genesis {
         /// Where to write it

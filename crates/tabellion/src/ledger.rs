@@ -1,9 +1,13 @@
 //! `tabellion ledger`
 
+mod replay;
+
 use std::path::Path;
 
 use serde::Serialize;
-use tabellion_client::{Certificate, ClientError, LightClient, LightError, RelyingParty, Trust, proof_file};
+use tabellion_client::{
+    Certificate, ChainReport, ClientError, LightClient, LightError, RelyingParty, Trust, proof_file,
+};
 use tabellion_consortium::{Parameters, parameters_key};
 use tabellion_ledger::{Height, TransactionId};
 use tabellion_machine::{BlockAnswer, HeaderAnswer, LedgerAnswer, TransactionStanding};
@@ -23,6 +27,8 @@ pub async fn run(command: LedgerCommand, context: &Context, output: Output) -> D
         LedgerCommand::Tx { id } => transaction(&id, context, output).await,
         LedgerCommand::Proof { id, out } => proof(&id, &out, context, output).await,
         LedgerCommand::VerifyChain { full } => verify_chain(full, context, output).await,
+        LedgerCommand::Export { out } => export(&out, context, output).await,
+        LedgerCommand::Replay { archive } => replay::replay(&archive, context, output),
         LedgerCommand::Genesis { out } => genesis(&out, context, output).await,
         LedgerCommand::Cas => cas(context, output).await,
     }
@@ -206,7 +212,38 @@ async fn verify_chain(full: bool, context: &Context, output: Output) -> Done {
     bar.finish_and_clear();
     let report = outcome?;
     context.remember(&party);
-    let seconds = start.elapsed().as_secs_f64();
+    tell_report(&report, start.elapsed().as_secs_f64(), output);
+    Ok(())
+}
+
+async fn export(out: &Path, context: &Context, output: Output) -> Done {
+    let mut party = context.relying_party()?;
+    let start = std::time::Instant::now();
+    // Aside, then renamed into its place: what is there is whole.
+    let aside = out.with_extension(format!("{}.new", std::process::id()));
+    let failed = |doing: &str, path: &Path, error: &std::io::Error| {
+        Failure::new(Code::Error, format!("cannot {doing} {}: {error}", path.display()))
+    };
+    let file = std::fs::File::create(&aside).map_err(|error| failed("write", &aside, &error))?;
+    let bar = output.progress(0, "exporting");
+    let outcome = party.export(std::io::BufWriter::new(file), |height, last| {
+        bar.set_length(last.0);
+        bar.set_position(height.0);
+    });
+    let outcome = outcome.await;
+    bar.finish_and_clear();
+    let report = outcome.inspect_err(|_| drop(std::fs::remove_file(&aside)))?;
+    std::fs::rename(&aside, out).map_err(|error| failed("write", out, &error))?;
+    context.remember(&party);
+    tell_report(&report, start.elapsed().as_secs_f64(), output);
+    output.say(format!(
+        "The whole chain is in {0}. Anybody checks it with: tabellion ledger replay {0} --genesis FILE",
+        out.display()
+    ));
+    Ok(())
+}
+
+fn tell_report(report: &ChainReport, seconds: f64, output: Output) {
     let what = match report.executed {
         true => "links, bodies, signatures; executed again with equal state roots",
         false => "links, bodies, signatures",
@@ -225,7 +262,6 @@ async fn verify_chain(full: bool, context: &Context, output: Output) -> Done {
         seconds,
         proved_by: Signed::from(&report.by),
     });
-    Ok(())
 }
 
 #[derive(Serialize)]

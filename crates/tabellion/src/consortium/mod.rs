@@ -22,6 +22,7 @@ mod sync;
 pub use args::{
     AccountCommand, MemberCommand, NodeCommand, ProposalCommand, ProposeArgs, RoleCommand, VoteArgs,
 };
+pub use proposal::tell_proposal;
 
 use crate::context::Context;
 use crate::failure::Done;

@@ -112,7 +112,14 @@ struct Shown {
 pub async fn show(proposal: &Proposal, desk: &mut Desk<'_>) -> Done {
     let (members, by) = desk.read_with_proof::<Members>(members_key()).await?;
     let answer = ProposalAnswer::new(proposal, &members.unwrap_or_default());
-    let output = desk.output;
+    tell_proposal(proposal, &answer, desk.output);
+    desk.output.line(format!("proof         {}", by_text(&by)));
+    desk.output.value(&Shown { proposal: answer, proved_by: Signed::from(&by) });
+    Ok(())
+}
+
+/// Shows a proposal in words.
+pub fn tell_proposal(proposal: &Proposal, answer: &ProposalAnswer, output: Output) {
     output.line(format!("proposal      {} {}", proposal.number, proposal.change.name()));
     let proposer = answer.proposer.as_deref().unwrap_or("the ledger itself, upon evidence");
     output.line(format!(
@@ -135,14 +142,11 @@ pub async fn show(proposal: &Proposal, desk: &mut Desk<'_>) -> Done {
     for ballot in &answer.ballots {
         output.line(format!("  {:<8} {} {}", ballot.choice, ballot.member, ballot.reason));
     }
-    output.line(format!("status        {}", count(&answer)));
+    output.line(format!("status        {}", count(answer)));
     if let Some(code) = &answer.failure {
         output.line(format!("failed        {code}"));
     }
     output.line(format!("hash          {}", answer.hash));
-    output.line(format!("proof         {}", by_text(&by)));
-    output.value(&Shown { proposal: answer, proved_by: Signed::from(&by) });
-    Ok(())
 }
 
 /// Tells what happens to a proposal until it is in force or closed.

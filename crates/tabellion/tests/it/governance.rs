@@ -186,6 +186,13 @@ fn a_fifth_organisation_joins_and_an_old_validator_leaves() {
     consortium.publish();
     let full = ["ledger", "verify-chain", "--full"];
     consortium.run(&full).check(0, &[]);
+    // Every decision is found again from the genesis document and the blocks alone.
+    consortium.run(&["ledger", "export", "--out", "chain.archive"]).check(0, &[]);
+    let replay = ["ledger", "replay", "chain.archive", "--genesis", "net/genesis.cbor"];
+    let decisions = ["add-member", "add-validator", "remove-validator", "status        executed  3 for"];
+    tabellion(consortium.path(), &replay).check(0, &decisions);
+    tabellion(consortium.path(), &[&replay[..2], &["echo.json"], &replay[3..]].concat())
+        .check(1, &["no archive"]);
     // The fifth node has the same chain, and shows it by its own face.
     tabellion(consortium.path(), &[&full[..], &["--network", "node-echo"]].concat()).check(0, &[]);
 }
