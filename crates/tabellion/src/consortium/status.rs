@@ -219,7 +219,7 @@ impl Look {
             return (waits, next);
         }
         if let Some(key) = node.next_key {
-            waits.push(format!("the end of the epoch: key {key} takes over with block {epoch}"));
+            waits.push(format!("the end of the epoch: key {} takes over with block {epoch}", key.id()));
         }
         for seat in &self.pending.seats {
             match seat.change {
@@ -275,13 +275,14 @@ impl Look {
 fn show(node: &Node, health: Option<&HealthAnswer>, unreachable: Option<&str>, look: &Look, output: Output) {
     output.line(format!("node          {} of {}, {}", node.name, node.member, node.role));
     output.line(format!("identifier    {}", node.id));
-    output.line(format!("key           {}", node.key));
+    output.line(format!("key           {}", node.key.id()));
     output.line(format!("address       {}", node.address));
     match (health, unreachable) {
         (Some(health), _) => {
             let lag = health.finalised.saturating_sub(health.height);
             let since = span(health.since_block_ms);
-            output.line(format!("health        {}", output.verdict(&health.status, health.status == "ok")));
+            let word = output.verdict(&health.status, health.status == "ok");
+            output.line(format!("health        {}", word.trim_end()));
             output.line(format!("height        {}, {lag} behind; last block {since} ago", health.height));
             output.line(format!("peers         {} of {} nodes", health.peers, look.committee.nodes.len().saturating_sub(1)));
             output.line(format!("pool          {}", health.pool));

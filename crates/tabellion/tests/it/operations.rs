@@ -183,6 +183,7 @@ fn replace_a_lost_node(consortium: &mut Consortium) {
     let next = |status: &Value| status["next"][0].as_str().unwrap_or_default().to_owned();
     consortium.until("its status names the next command", |consortium| {
         consortium.publish();
+        eprintln!("{}", status(consortium, new));
         next(&status(consortium, new)) == "tabellion propose replace-validator node-delta"
     });
     consortium.decide(&["replace-validator", "node-delta"], &["bravo", "charlie", "delta"]);
