@@ -87,14 +87,8 @@ async fn publish(args: BenchPublishArgs, context: &Context, output: Output) -> D
     let publications = ca.publications(args.certificates, &ruleset, &rules.anchors, now())?;
     let sharing = args.validators_here.unwrap_or(party.light().trust().roster().validators().len());
     output.say("Measuring what this machine could do at most ...");
-    let limit = physical_limit(
-        &publications,
-        &ruleset,
-        now(),
-        args.per_transaction,
-        sharing,
-        args.limit_span.0,
-    )?;
+    let limit =
+        physical_limit(&publications, &ruleset, now(), args.per_transaction, sharing, args.limit_span.0)?;
     output.say("Publishing ...");
     let bar = output.progress(u64::try_from(args.certificates).unwrap_or_default(), "recorded");
     let publisher = Publisher {

@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use tabellion_client::{
-    Certificate, ClientError, LightClient, LightError, RelyingParty, Trust, proof_file,
-};
+use tabellion_client::{Certificate, ClientError, LightClient, LightError, RelyingParty, Trust, proof_file};
 use tabellion_consortium::{Parameters, parameters_key};
 use tabellion_ledger::{Height, TransactionId};
 use tabellion_machine::{BlockAnswer, HeaderAnswer, LedgerAnswer, TransactionStanding};

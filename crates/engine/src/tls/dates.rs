@@ -70,7 +70,9 @@ fn certificate(seed: &[u8; 32], years: (i32, i32)) -> Arc<SingleCertAndKey> {
 
 #[test]
 fn a_clock_past_every_expiry_stops_no_connection() {
-    for (what, now_s) in [("1970", 0), ("today", 57 * YEAR_S), ("2400", 430 * YEAR_S), ("12000", 10_030 * YEAR_S)] {
+    for (what, now_s) in
+        [("1970", 0), ("today", 57 * YEAR_S), ("2400", 430 * YEAR_S), ("12000", 10_030 * YEAR_S)]
+    {
         let (client, server) = ends(now_s);
         assert_eq!(handshake(client, server), Ok(()), "{what}");
     }

@@ -66,14 +66,21 @@ impl Core {
     ///
     /// A node that slept through the end of the epoch in which its key was rotated knows nothing of it, and
     /// its peers let the old key in no more. With the next key they do, and it follows until its own state
-    /// names that key: it votes with neither meanwhile, because no committee that it knows holds the next one.
+    /// names that key: it votes with neither meanwhile, because no committee that it knows holds the next
+    /// one.
     pub(crate) fn wanted_key(&self, alone: bool) -> NodeKey {
         let own = self.key();
         match self.named_keys() {
             NamedKeys { now: None, .. } => own,
             NamedKeys { now: Some(now), next } if now == own => next.filter(|_| alone).unwrap_or(own),
             // Run under its next key before the state here names it.
-            NamedKeys { now: Some(now), next } if next == Some(own) => if alone { now } else { own },
+            NamedKeys { now: Some(now), next } if next == Some(own) => {
+                if alone {
+                    now
+                } else {
+                    own
+                }
+            }
             NamedKeys { now: Some(now), .. } => now,
         }
     }

@@ -92,7 +92,10 @@ async fn may_go(local: &Local, context: &Context, output: Output) -> Done {
 fn words(answer: &Answer) -> String {
     match answer {
         Answer::Draining { own: 0, notice_left_ms, .. } if *notice_left_ms > 0 => {
-            format!("not ready, takes nothing new; goes on for {}", span(notice_left_ms.div_ceil(1000) * 1000))
+            format!(
+                "not ready, takes nothing new; goes on for {}",
+                span(notice_left_ms.div_ceil(1000) * 1000)
+            )
         }
         Answer::Draining { own, .. } => format!("{own} transactions of its clients wait for a block"),
         Answer::Stopping { left: 0 } => "stopping".to_owned(),

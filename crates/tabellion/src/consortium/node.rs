@@ -28,7 +28,8 @@ pub async fn run(command: NodeCommand, context: &Context, output: Output) -> Don
             let mut desk = Desk::new(context, output)?;
             let Node { id, name, .. } = desk.find_node(&node, Sought::WithoutVote).await?;
             let Me { key, .. } = desk.me().await?;
-            desk.act(&Action::RemoveNode { node: id }, &key, &format!("node {name} ({id}) is removed")).await?;
+            desk.act(&Action::RemoveNode { node: id }, &key, &format!("node {name} ({id}) is removed"))
+                .await?;
             desk.close();
             Ok(())
         }
@@ -70,8 +71,11 @@ async fn rotate_key(folder: &Path, context: &Context, output: Output) -> Done {
     let next_file = folder.join(NEXT_KEY_FILE);
     if !next_file.exists() {
         if record.next_key.is_some() {
-            let message = format!("node {}: a next key waits already, and {} is not there", record.name,
-                next_file.display());
+            let message = format!(
+                "node {}: a next key waits already, and {} is not there",
+                record.name,
+                next_file.display()
+            );
             return Err(Failure::new(Code::Error, message).hint("bring its file back; it takes over soon"));
         }
         write_key_file(&next_file, &generate()?, &Protection::PlainText)?;

@@ -45,8 +45,8 @@ impl Local {
         Ok(Self { name, key, data, folder: folder.to_owned(), file })
     }
 
-    /// How to speak to this node: its own face, known by the certificate that lies here. Where it has none, as
-    /// the command line says.
+    /// How to speak to this node: its own face, known by the certificate that lies here. Where it has none,
+    /// as the command line says.
     pub fn context(&self, given: &Context, output: Output) -> Result<Context, Failure> {
         let genesis = self.folder.join(&self.file.genesis);
         let Some(rest) = &self.file.rest else { return given.with_genesis(genesis) };
@@ -59,7 +59,11 @@ impl Local {
         let mut listen = rest.listen;
         if listen.ip().is_unspecified() {
             // Whoever listens everywhere listens here too.
-            listen.set_ip(if listen.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+            listen.set_ip(if listen.is_ipv4() {
+                [127, 0, 0, 1].into()
+            } else {
+                std::net::Ipv6Addr::LOCALHOST.into()
+            });
         }
         given.of_node(format!("https://{listen}"), NodeTrust::PinnedKey(shown.key), genesis, &self.folder)
     }
@@ -114,7 +118,9 @@ pub async fn status(args: StatusArgs, context: &Context, output: Output) -> Done
         Err(failure) => return Err(alone(failure, health.as_ref(), unreachable.as_deref(), output)),
     };
     // Of several nodes of a network the one asked speaks for itself alone.
-    let mine = |health: &HealthAnswer| [Some(node.key), node.next_key].iter().flatten().any(|key| hex::encode(key.0) == health.key);
+    let mine = |health: &HealthAnswer| {
+        [Some(node.key), node.next_key].iter().flatten().any(|key| hex::encode(key.0) == health.key)
+    };
     let health = health.filter(|health| local.is_some() || mine(health));
     let (mut waits_for, next) = look.verdict(&node);
     if let Some(health) = health.as_ref().filter(|health| !mine(health)) {
@@ -178,8 +184,9 @@ fn alone(
         Some(reason) => format!("{reason}; {}", failure.message),
         None => failure.message.clone(),
     };
-    Failure { message, ..failure }
-        .hint("to see what the ledger says of it, ask other nodes: --network DIR, or --node URL with --genesis")
+    Failure { message, ..failure }.hint(
+        "to see what the ledger says of it, ask other nodes: --network DIR, or --node URL with --genesis",
+    )
 }
 
 async fn health(context: &Context) -> Result<(Option<HealthAnswer>, Option<String>), Failure> {
@@ -285,7 +292,8 @@ impl Look {
     }
 
     fn candidate(&self, node: &Node, name: &str, waits: &mut Vec<String>, next: &mut Vec<String>) {
-        let same = |other: &&Node| other.name == node.name && other.member == node.member && other.is_validator();
+        let same =
+            |other: &&Node| other.name == node.name && other.member == node.member && other.is_validator();
         let namesake = self.nodes.iter().find(same);
         if namesake.is_some_and(|other| other.joined.height > node.joined.height) {
             waits.push("nothing: another node took its place".to_owned());

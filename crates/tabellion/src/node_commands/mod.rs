@@ -13,7 +13,8 @@ mod tls;
 pub use control::{Answer, Request, ask};
 pub use dev::{DevArgs, dev};
 pub use files::{
-    GENESIS_FILE, NEXT_KEY_FILE, NODE_FILE, NodeFile, key_or_new, read_plain_key, read_toml, write_public, write_secret,
+    GENESIS_FILE, NEXT_KEY_FILE, NODE_FILE, NodeFile, key_or_new, read_plain_key, read_toml, write_public,
+    write_secret,
 };
 pub use network::{JoinedNode, NetworkCommand, network, write_joined};
 pub use run::{NodeArgs, node};

@@ -10,8 +10,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tabellion_api::{FaceCertificate, FaceConfig, Gateway, ServerConfig, tls_config_of};
 use tabellion_consortium::{Genesis, NodeKey};
 use tabellion_engine::{Pace, Peer, PeerAddress};
-use tabellion_node::store::StoreConfig;
 use tabellion_node::core::Seeds;
+use tabellion_node::store::StoreConfig;
 use tabellion_node::{FaceSettings, NodeSettings, PoolLimits};
 use tokio::signal::unix::{SignalKind, signal};
 

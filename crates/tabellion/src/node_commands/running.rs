@@ -40,8 +40,7 @@ impl Running {
         let control = Control::open(&data)?;
         let node = Node::start(settings).await?;
         let face_files = face.as_ref().map(Face::stamp);
-        let running =
-            Self { file: file.to_owned(), name, node, face, face_files, control, unknown: None };
+        let running = Self { file: file.to_owned(), name, node, face, face_files, control, unknown: None };
         running.settle_key();
         Ok(running)
     }
@@ -132,8 +131,7 @@ impl Running {
         eprintln!("node {} is taken out of service", self.name);
         // Whoever asked may have gone; the node goes out of service all the same.
         let tell = |answer| drop(answers.send(answer));
-        let drain =
-            Drain { notice: Duration::from_millis(notice_ms), wait: Duration::from_millis(wait_ms) };
+        let drain = Drain { notice: Duration::from_millis(notice_ms), wait: Duration::from_millis(wait_ms) };
         let progress = |DrainProgress { own, pool, notice_left }: DrainProgress| {
             let notice_left_ms = u64::try_from(notice_left.as_millis()).unwrap_or(u64::MAX);
             tell(Answer::Draining { own, pool, notice_left_ms });

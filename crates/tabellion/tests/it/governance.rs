@@ -58,7 +58,8 @@ impl Consortium {
         let (ca, ports) = (TestCa::new(KeyKind::P256), free_ports(10));
         fs::write(folder.path().join("root.pem"), pem(&[ca.root()])).unwrap();
         fs::write(folder.path().join("plan.toml"), plan(&ports)).unwrap();
-        let mut consortium = Self { folder, ca, ports, nodes: Vec::new(), published: 0, renewed: BTreeMap::new() };
+        let mut consortium =
+            Self { folder, ca, ports, nodes: Vec::new(), published: 0, renewed: BTreeMap::new() };
         tabellion(consortium.path(), &["network", "init", "plan.toml", "--out", "net"]).check(0, &[]);
         FOUNDERS.iter().for_each(|name| consortium.start_node(&format!("net/nodes/node-{name}")));
         consortium.until("the network answers", |consortium| consortium.run(&["ledger", "status"]).code == 0);

@@ -73,8 +73,8 @@ fn keys_of_a_member_and_of_nodes_rotate_while_publishing_goes_on() {
     consortium.run(&["ledger", "verify-chain", "--full"]).check(0, &[]);
 }
 
-/// X.1409 L9: a node is drained and comes back, a disk is lost and its node replaced, by nodes whose keys were
-/// rotated meanwhile; publishing goes on, and who holds only the genesis document follows.
+/// X.1409 L9: a node is drained and comes back, a disk is lost and its node replaced, by nodes whose keys
+/// were rotated meanwhile; publishing goes on, and who holds only the genesis document follows.
 #[test]
 fn a_node_is_drained_and_a_lost_disk_is_replaced_while_publishing_goes_on() {
     let mut consortium = Consortium::start();
@@ -152,7 +152,7 @@ fn take_a_node_out_of_service(consortium: &mut Consortium) {
     consortium.until("all are at work", |consortium| {
         consortium.publish();
         let seen = |name: &str| status(consortium, &folder(name));
-        let all = ["alpha", "bravo", "charlie", "delta"].map(|name| seen(name));
+        let all = ["alpha", "bravo", "charlie", "delta"].map(seen);
         all.iter().all(|status| status["at_work_height"].is_u64() && status["health"]["peers"] == 3)
     });
     let drained = drain(consortium, &bravo, &[]).check(0, &["make a quorum: the network goes on"]);
