@@ -91,8 +91,8 @@ async fn rotate_key(folder: &Path, context: &Context, output: Output) -> Done {
         desk.act(&Action::RotateNode(rotation), &key, &format!("next key of node {}", record.name)).await?;
     }
     output.say(format!(
-        "The node changes over by itself when the epoch ends, within seconds on an idle ledger; leave {} where \
-         it is. `tabellion node status --data {}` shows it.",
+        "The node changes over by itself when the epoch ends, within seconds on an idle ledger; leave {} \
+         where it is. `tabellion node status --data {}` shows it.",
         next_file.display(),
         folder.display()
     ));

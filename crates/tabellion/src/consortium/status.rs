@@ -303,7 +303,8 @@ impl Look {
         let (reports, needed) = (self.reports(node), self.probation_epochs);
         if reports < needed {
             waits.push(format!(
-                "the end of its probation: {reports} of {needed} healthy epochs; it reports by itself while it runs"
+                "the end of its probation: {reports} of {needed} healthy epochs; it reports by itself while \
+                 it runs"
             ));
             return;
         }
