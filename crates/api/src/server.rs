@@ -33,8 +33,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves `router` until `shutdown` ends, then lets open requests finish for [`ServerConfig::grace`].
 ///
-/// `tls` brings the certificate and the key, see [`crate::tls_config`]; a connection of an older version than TLS
-/// 1.3 is closed whatever it says. HTTP/1.1 is spoken, with keep-alive. A connection that fails ends alone.
+/// `tls` brings the certificate and the key, see [`crate::tls_config`]; a connection of an older version than
+/// TLS 1.3 is closed whatever it says. HTTP/1.1 is spoken, with keep-alive. A connection that fails ends
+/// alone.
 pub async fn serve(
     listener: TcpListener,
     tls: Arc<rustls::ServerConfig>,

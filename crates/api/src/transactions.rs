@@ -130,6 +130,8 @@ pub(crate) fn located(mut response: Response, id: &TransactionId) -> Response {
         (status = 202, description = "Checked, and waiting for a block", body = TransactionAnswer),
         (status = "4XX", description = "Refused", body = ProblemDetails,
          content_type = "application/problem+json"),
+        (status = 503, description = "The node stops, or is being taken out of service: ask another",
+         body = ProblemDetails, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn submit(

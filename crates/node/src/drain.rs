@@ -1,5 +1,5 @@
-//! Taking a node out of service in order: no new transactions, those it took are passed on until a block holds
-//! them, then it can be stopped without anybody noticing.
+//! Taking a node out of service in order: no new transactions, those it took are passed on until a block
+//! holds them, then it can be stopped without anybody noticing.
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use tabellion_consortium::{CommitteeNode, committee, epoch_of, is_last_of_epoch};
 use tabellion_engine::{Committee, NodeKey, Peer, PeerAddress};
-use tabellion_ledger::{HandOver, Header, Roster, View, cbor};
+use tabellion_ledger::{HandOver, Header, Height, Roster, RosterHash, View, cbor};
 
 use super::{Committed, Core, lock};
 use crate::error::NodeError;
@@ -14,6 +14,8 @@ use crate::error::NodeError;
 /// Epochs whose committees are remembered: the present one, its neighbours, and some for messages that come
 /// late.
 const EPOCHS_KEPT: usize = 8;
+/// Epochs before the next block's whose committees are found at start: more than the engine can be behind.
+const EPOCHS_BEFORE: u64 = 4;
 
 /// Committees by epoch.
 pub(super) struct Committees {
@@ -63,20 +65,30 @@ impl Committees {
 }
 
 impl Core {
-    /// Finds, at start, the committees of the newest block's epoch and of the next block's.
+    /// Finds, at start, the committees of the next block's epoch and of those before it.
+    ///
+    /// The engine may have acknowledged fewer blocks than are committed here, and asks then for votes of an
+    /// epoch that is over. Nobody is dialled for it any more, only old votes are checked.
     pub(super) fn seat_committees(&self) -> Result<(), NodeError> {
         let Committed { header, state, rules } = self.committed();
         let epoch_blocks = rules.parameters().block.epoch_blocks;
         let next = epoch_of(header.height.next(), epoch_blocks);
         self.committees.seat(next, self.committees.by_state(&state));
-        let present = epoch_of(header.height, epoch_blocks);
-        if present < next {
-            // Its last block is committed: nobody is dialled for it any more, only old votes are checked.
-            let validators = match header.roster == header.next_roster {
-                true => self.committees.by_state(&state).validators,
-                false => peers_of(&self.roster_before(&state)?),
-            };
-            self.committees.seat(present, Committee { validators, followers: Vec::new() });
+        for epoch in (next.saturating_sub(EPOCHS_BEFORE)..next).rev() {
+            let last = Height((epoch + 1).saturating_mul(epoch_blocks).saturating_sub(1));
+            let Some(last) = self.store.header(last).map_err(NodeError::Store)? else { break };
+            match self.roster_with(&last.roster, &state)? {
+                Some(roster) => {
+                    let validators = peers_of(&roster);
+                    self.committees.seat(epoch, Committee { validators, followers: Vec::new() });
+                }
+                // Without it the newest block's votes could not be read.
+                None if last.height == header.height => {
+                    let number = tabellion_consortium::roster(&state).number().saturating_sub(1);
+                    return Err(NodeError::NoHandOver { number });
+                }
+                None => break,
+            }
         }
         Ok(())
     }
@@ -87,15 +99,29 @@ impl Core {
         committee.validators.len() + committee.followers.len()
     }
 
-    /// The roster before the newest one.
-    fn roster_before(&self, state: &dyn View) -> Result<Roster, NodeError> {
-        let number = tabellion_consortium::roster(state).number().saturating_sub(1);
+    /// The roster with this hash: the newest one, or one of those shortly before it.
+    fn roster_with(&self, hash: &RosterHash, state: &dyn View) -> Result<Option<Roster>, NodeError> {
+        let newest = tabellion_consortium::roster(state);
+        let number = newest.number();
+        if newest.hash() == *hash {
+            return Ok(Some(newest));
+        }
+        for number in (number.saturating_sub(EPOCHS_BEFORE)..number).rev() {
+            let roster = self.roster_numbered(number)?;
+            if let Some(roster) = roster.filter(|roster| roster.hash() == *hash) {
+                return Ok(Some(roster));
+            }
+        }
+        Ok(None)
+    }
+
+    fn roster_numbered(&self, number: u64) -> Result<Option<Roster>, NodeError> {
         if number == 0 {
-            return Ok(self.document.roster());
+            return Ok(Some(self.document.roster()));
         }
         let rows = self.store.hand_overs(number - 1, 1).map_err(NodeError::Store)?;
         let record = rows.first().and_then(|bytes| cbor::from_bytes::<HandOver>(bytes, bytes.len()).ok());
-        record.map(|record| record.roster).ok_or(NodeError::NoHandOver { number })
+        Ok(record.map(|record| record.roster).filter(|roster| roster.number() == number))
     }
 }
 

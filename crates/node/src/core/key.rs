@@ -66,7 +66,8 @@ impl Core {
     ///
     /// A node that slept through the end of the epoch in which its key was rotated knows nothing of it, and
     /// its peers let the old key in no more. With the next key they do, and it follows until its own state
-    /// names that key: it votes with neither meanwhile, because no committee that it knows holds the next one.
+    /// names that key: it votes with neither meanwhile, because no committee that it knows holds the next
+    /// one.
     pub(crate) fn wanted_key(&self, alone: bool) -> NodeKey {
         let own = self.key();
         match self.named_keys() {

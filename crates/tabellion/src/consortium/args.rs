@@ -265,7 +265,8 @@ pub enum ChangeArgs {
     ReplaceValidator {
         /// The validator: its name or its identifier.
         old: String,
-        /// The node that takes its place [default: the one that joined by `node replace`, under the same name]
+        /// The node that takes its place [default: the one that joined by `node replace`, under the same
+        /// name]
         #[arg(long, value_name = "NODE")]
         by: Option<String>,
     },

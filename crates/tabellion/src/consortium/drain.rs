@@ -79,8 +79,8 @@ async fn may_go(local: &Local, context: &Context, output: Output) -> Done {
         }
         false => {
             let message = format!(
-                "{others} other validators are at work and {} peers are connected; a quorum needs {quorum}: the \
-                 network would stop",
+                "{others} other validators are at work and {} peers are connected; a quorum needs {quorum}: \
+                 the network would stop",
                 health.peers
             );
             Err(Failure { kind: "no-quorum".to_owned(), ..Failure::new(Code::Refused, message) }

@@ -49,12 +49,13 @@ pub async fn replace(args: ReplaceArgs, context: &Context, output: Output) -> Do
     let out = out.display();
     output.say(format!(
         "On the new host:\n  tabellion node join {out} --data {name} --listen ADDRESS\n  \
-         tabellion node --config {name}\n  tabellion node status --data {name}    says when the next step is due"
+         tabellion node --config {name}\n  tabellion node status --data {name}    says \
+         when the next step is due"
     ));
     match old.is_validator() {
         true => output.say(format!(
-            "After its probation, any member:\n  tabellion propose replace-validator {name}\nThen, to take the \
-             lost one off the ledger:\n  tabellion node remove {id}"
+            "After its probation, any member:\n  tabellion propose replace-validator {name}\nThen, to take \
+             the lost one off the ledger:\n  tabellion node remove {id}"
         )),
         false => output.say(format!("Then, to take the lost one off:\n  tabellion node remove {id}")),
     }

@@ -83,8 +83,9 @@ async fn rotate_key(folder: &Path, context: &Context, output: Output) -> Done {
         write_key_file(&next_file, &generate()?, &Protection::PlainText)?;
     }
     let next = read_plain_key(&next_file)?;
-    // An earlier try came through.
-    if record.next_key.is_none() || record.next_key != node_key_of(&next) {
+    let next_key = node_key_of(&next);
+    // Otherwise an earlier try came through; the key may even have taken over by now.
+    if ![Some(record.key), record.next_key].contains(&next_key) {
         let rotation = rotate(&id, &present, &next, &desk.ledger(), &owner.member);
         let rotation = rotation.map_err(|error| Failure::of(Code::Error, &error))?;
         let rotation = rotation.ok_or_else(|| Failure::new(Code::Error, "a node's key is Ed25519"))?;
@@ -92,8 +93,8 @@ async fn rotate_key(folder: &Path, context: &Context, output: Output) -> Done {
         desk.act(&Action::RotateNode(rotation), &key, &format!("next key of node {}", record.name)).await?;
     }
     output.say(format!(
-        "The node changes over by itself when the epoch ends, within seconds on an idle ledger; leave {} where \
-         it is. `tabellion node status --data {}` shows it.",
+        "The node changes over by itself when the epoch ends, within seconds on an idle ledger; leave {} \
+         where it is. `tabellion node status --data {}` shows it.",
         next_file.display(),
         folder.display()
     ));

@@ -45,8 +45,8 @@ impl Local {
         Ok(Self { name, key, data, folder: folder.to_owned(), file })
     }
 
-    /// How to speak to this node: its own face, known by the certificate that lies here. Where it has none, as
-    /// the command line says.
+    /// How to speak to this node: its own face, known by the certificate that lies here. Where it has none,
+    /// as the command line says.
     pub fn context(&self, given: &Context, output: Output) -> Result<Context, Failure> {
         let genesis = self.folder.join(&self.file.genesis);
         let Some(rest) = &self.file.rest else { return given.with_genesis(genesis) };
@@ -103,19 +103,25 @@ pub async fn status(args: StatusArgs, context: &Context, output: Output) -> Done
     let local = args.data.as_deref().map(Local::open).transpose()?;
     let own = local.as_ref().map(|local| local.context(context, output)).transpose()?;
     let (health, unreachable) = health(own.as_ref().unwrap_or(context)).await?;
-    // A node that does not answer is looked up at the others.
-    let ask = own.as_ref().filter(|_| health.is_some()).unwrap_or(context);
-    let mut desk = Desk::new(ask, output).map_err(|failure| no_answer(failure, unreachable.as_deref()))?;
-    let node = match (&local, &args.node) {
-        (Some(local), _) => of_key(local, &mut desk).await?,
-        (None, text) => desk.find_node(text.as_deref().unwrap_or_default(), Sought::Validator).await?,
+    // A node that does not answer, or cannot prove anything now, is looked up at the others.
+    let by_itself = match own.as_ref().filter(|_| health.is_some()) {
+        Some(own) => Some(look_up(&args, local.as_ref(), own, output).await),
+        None => None,
+    };
+    let found = match by_itself {
+        Some(Ok(found)) => Ok(found),
+        Some(Err(failure)) => look_up(&args, local.as_ref(), context, output).await.map_err(|_| failure),
+        None => look_up(&args, local.as_ref(), context, output).await,
+    };
+    let Found { node, look } = match found {
+        Ok(found) => found,
+        Err(failure) => return Err(alone(failure, health.as_ref(), unreachable.as_deref(), output)),
     };
     // Of several nodes of a network the one asked speaks for itself alone.
     let mine = |health: &HealthAnswer| {
         [Some(node.key), node.next_key].iter().flatten().any(|key| hex::encode(key.0) == health.key)
     };
     let health = health.filter(|health| local.is_some() || mine(health));
-    let look = Look::at(&node, &mut desk).await?;
     let (mut waits_for, next) = look.verdict(&node);
     if let Some(health) = health.as_ref().filter(|health| !mine(health)) {
         waits_for.insert(0, format!("it runs under key {}, which is not its key on the ledger", health.key));
@@ -137,15 +143,50 @@ pub async fn status(args: StatusArgs, context: &Context, output: Output) -> Done
         node: NodeAnswer::from(&node),
         proved_by: Signed::from(&look.by),
     });
-    desk.close();
     Ok(())
 }
 
-fn no_answer(failure: Failure, unreachable: Option<&str>) -> Failure {
-    match unreachable {
-        Some(reason) => Failure { message: format!("{reason}; {}", failure.message), ..failure },
-        None => failure,
+/// A node and what the ledger says around it.
+struct Found {
+    node: Node,
+    look: Look,
+}
+
+async fn look_up(
+    args: &StatusArgs,
+    local: Option<&Local>,
+    context: &Context,
+    output: Output,
+) -> Result<Found, Failure> {
+    let mut desk = Desk::new(context, output)?;
+    let node = match (local, &args.node) {
+        (Some(local), _) => of_key(local, &mut desk).await?,
+        (None, text) => desk.find_node(text.as_deref().unwrap_or_default(), Sought::Validator).await?,
+    };
+    let look = Look::at(&node, &mut desk).await?;
+    desk.close();
+    Ok(Found { node, look })
+}
+
+/// Shows at least what the node says of itself, where nobody proves anything.
+fn alone(
+    failure: Failure,
+    health: Option<&HealthAnswer>,
+    unreachable: Option<&str>,
+    output: Output,
+) -> Failure {
+    if let Some(health) = health {
+        output.line(format!("node          {}, {}", health.node, health.role));
+        show_health(health, output);
+        output.value(&serde_json::json!({ "health": health }));
     }
+    let message = match unreachable {
+        Some(reason) => format!("{reason}; {}", failure.message),
+        None => failure.message.clone(),
+    };
+    Failure { message, ..failure }.hint(
+        "to see what the ledger says of it, ask other nodes: --network DIR, or --node URL with --genesis",
+    )
 }
 
 async fn health(context: &Context) -> Result<(Option<HealthAnswer>, Option<String>), Failure> {
@@ -225,7 +266,7 @@ impl Look {
             return (waits, next);
         }
         if let Some(key) = node.next_key {
-            waits.push(format!("the end of the epoch: key {key} takes over with block {epoch}"));
+            waits.push(format!("the end of the epoch: key {} takes over with block {epoch}", key.id()));
         }
         for seat in &self.pending.seats {
             match seat.change {
@@ -262,7 +303,8 @@ impl Look {
         let (reports, needed) = (self.reports(node), self.probation_epochs);
         if reports < needed {
             waits.push(format!(
-                "the end of its probation: {reports} of {needed} healthy epochs; it reports by itself while it runs"
+                "the end of its probation: {reports} of {needed} healthy epochs; it reports by itself while \
+                 it runs"
             ));
             return;
         }
@@ -279,23 +321,25 @@ impl Look {
     }
 }
 
+fn show_health(health: &HealthAnswer, output: Output) {
+    let lag = health.finalised.saturating_sub(health.height);
+    let since = span(health.since_block_ms);
+    let word = output.verdict(&health.status, health.status == "ok");
+    output.line(format!("health        {}", word.trim_end()));
+    output.line(format!("height        {}, {lag} behind; last block {since} ago", health.height));
+    output.line(format!("pool          {}", health.pool));
+}
+
 fn show(node: &Node, health: Option<&HealthAnswer>, unreachable: Option<&str>, look: &Look, output: Output) {
     output.line(format!("node          {} of {}, {}", node.name, node.member, node.role));
     output.line(format!("identifier    {}", node.id));
-    output.line(format!("key           {}", node.key));
+    output.line(format!("key           {}", node.key.id()));
     output.line(format!("address       {}", node.address));
     match (health, unreachable) {
         (Some(health), _) => {
-            let lag = health.finalised.saturating_sub(health.height);
-            let since = span(health.since_block_ms);
-            output.line(format!("health        {}", output.verdict(&health.status, health.status == "ok")));
-            output.line(format!("height        {}, {lag} behind; last block {since} ago", health.height));
-            output.line(format!(
-                "peers         {} of {} nodes",
-                health.peers,
-                look.committee.nodes.len().saturating_sub(1)
-            ));
-            output.line(format!("pool          {}", health.pool));
+            show_health(health, output);
+            let others = look.committee.nodes.len().saturating_sub(1);
+            output.line(format!("peers         {} of {others} nodes", health.peers));
         }
         (None, Some(reason)) => {
             output.line(format!("health        {}: {reason}", output.verdict("does not answer", false)));

@@ -1,13 +1,13 @@
-//! How a command on the same host speaks to a running node: a lock that says that it runs, and a socket beside
-//! its data that only its owner can open.
+//! How a command on the same host speaks to a running node: a lock that says that it runs, and a socket
+//! beside its data that only its owner can open.
 //!
 //! ```text
 //! tabellion node drain --data DIR --line of JSON--> control.sock --> running node
 //!                                <--lines of JSON--- draining ... stopped
 //! ```
 //!
-//! No process is looked up by a number: whoever answers on the socket is the node. A socket that a killed node
-//! left behind answers nobody, and the next start replaces it.
+//! No process is looked up by a number: whoever answers on the socket is the node. A socket that a killed
+//! node left behind answers nobody, and the next start replaces it.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::os::fd::AsRawFd;

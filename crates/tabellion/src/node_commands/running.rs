@@ -68,7 +68,8 @@ impl Running {
                 key = self.node.other_key(self.unknown) => match key_file(&self.file, &key) {
                     Some(_) => self = self.switch(key).await?,
                     None => {
-                        eprintln!("warning: the ledger names key {key} for node {}, and no file has it", self.name);
+                        let (key_id, name) = (key.id(), &self.name);
+                        eprintln!("warning: the ledger names key {key_id} for node {name}; no file has it");
                         self.unknown = Some(key);
                     }
                 },
@@ -87,7 +88,7 @@ impl Running {
     /// A crash on the way leaves both key files; the next start takes the one that the ledger names.
     async fn switch(self, key: NodeKey) -> Result<Self> {
         let Self { file, name, node, control, .. } = self;
-        eprintln!("node {name} goes on with key {key}");
+        eprintln!("node {name} goes on with key {}", key.id());
         node.stop().await?;
         let Setup { settings, face } = setup(&file, Some(&key))?;
         let node = Node::start(settings).await.context("the node does not start with its next key")?;

@@ -98,7 +98,7 @@ impl Consortium {
     pub fn until(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> bool) {
         let begin = Instant::now();
         while !holds(self) {
-            assert!(begin.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+            assert!(begin.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}\n{}", self.logs());
             std::thread::park_timeout(Duration::from_millis(100));
         }
     }
@@ -112,7 +112,9 @@ impl Consortium {
         let chain: Vec<&[u8]> = std::iter::once(der.as_slice()).chain(self.ca.intermediates()).collect();
         fs::write(self.path().join(&name), pem(&chain)).unwrap();
         self.sign("alpha", &["cert", "publish", &name]);
-        self.run(&["cert", "verify", &name, "--proof-out", "status.proof"]).check(0, &[]);
+        // The node that is asked first may have been down, and proves what it has until it caught up.
+        let verify = ["cert", "verify", &name, "--proof-out", "status.proof"];
+        self.until("the status is proved", |consortium| consortium.run(&verify).code == 0);
         let offline = ["cert", "verify", "--offline", "status.proof", "--genesis", "net/genesis.cbor", &name];
         tabellion(self.path(), &offline).check(0, &[]);
     }
@@ -130,6 +132,18 @@ impl Consortium {
             let shown = consortium.run(&["proposal", "show", &number, "--json"]).check(0, &[]);
             shown.json()[0]["status"] == "executed"
         });
+    }
+
+    /// The ends of what the nodes said.
+    fn logs(&self) -> String {
+        let entries = fs::read_dir(self.path()).unwrap().map(|entry| entry.unwrap().path());
+        let logs = entries.filter(|path| path.extension().is_some_and(|end| end == "log"));
+        let tail = |path: std::path::PathBuf| {
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().rev().take(8).collect();
+            format!("--- {}\n{}\n", path.display(), lines.into_iter().rev().collect::<Vec<_>>().join("\n"))
+        };
+        logs.map(tail).collect()
     }
 
     pub fn node(&self, name: &str) -> serde_json::Value {

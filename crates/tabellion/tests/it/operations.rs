@@ -15,7 +15,11 @@ fn folder(name: &str) -> String {
 /// What `node status` says of the node of a folder on this host.
 fn status(consortium: &Consortium, folder: &str) -> Value {
     let ran = tabellion(consortium.path(), &["node", "status", "--data", folder, "--json"]);
-    if ran.code == 0 { ran.json().remove(0) } else { Value::Null }
+    if ran.code == 0 {
+        return ran.json().remove(0);
+    }
+    eprintln!("{}", ran.err);
+    Value::Null
 }
 
 fn is_well(status: &Value) -> bool {
@@ -44,7 +48,7 @@ fn trusted_cas_are_those_of_the_votes() {
     let publish = |consortium: &Consortium, name: &str| {
         consortium.run(&["cert", "publish", name, "--key", "net/keys/alpha.pem"])
     };
-    publish(&consortium, "a.example").check(3, &["no certificate of", "tabellion ledger cas"]);
+    publish(&consortium, "a.example").check(3, &["the issuer of"]);
     consortium.decide(&["trusted-cas", "--add", "other.pem"], &["bravo", "charlie"]);
     let cas = consortium.run(&["ledger", "cas", "--json"]).check(0, &[]).json();
     assert_eq!(cas.len(), 2);
@@ -53,19 +57,29 @@ fn trusted_cas_are_those_of_the_votes() {
     publish(&consortium, "a.example").check(0, &[]);
     let id = tabellion_ledger::CertificateId::of(other.root()).to_string();
     consortium.decide(&["trusted-cas", "--remove", &id], &["bravo", "charlie"]);
-    publish(&consortium, "b.example").check(3, &["no certificate of"]);
+    publish(&consortium, "b.example").check(3, &["the issuer of"]);
 }
 
-/// X.1409 L9: all keys of a node and a member are rotated, a node is drained and comes back, a disk is lost
-/// and its node replaced; publishing goes on, and who holds only the genesis document follows.
+/// X.1409 L9: all keys of a member and of nodes are rotated while publishing goes on, and who holds only the
+/// genesis document follows.
 #[test]
-fn keys_rotate_a_node_is_drained_and_a_lost_disk_is_replaced_while_publishing_goes_on() {
+fn keys_of_a_member_and_of_nodes_rotate_while_publishing_goes_on() {
     let mut consortium = Consortium::start();
     consortium.publish();
     rotate_the_members_key(&mut consortium);
     rotate_a_nodes_key(&mut consortium);
     renew_the_certificate_of_a_face(&mut consortium);
     rotate_the_key_of_a_node_that_sleeps(&mut consortium);
+    consortium.run(&["ledger", "verify-chain", "--full"]).check(0, &[]);
+}
+
+/// X.1409 L9: a node is drained and comes back, a disk is lost and its node replaced, by nodes whose keys
+/// were rotated meanwhile; publishing goes on, and who holds only the genesis document follows.
+#[test]
+fn a_node_is_drained_and_a_lost_disk_is_replaced_while_publishing_goes_on() {
+    let mut consortium = Consortium::start();
+    consortium.publish();
+    rotate_a_nodes_key(&mut consortium);
     take_a_node_out_of_service(&mut consortium);
     replace_a_lost_node(&mut consortium);
     let full = ["ledger", "verify-chain", "--full", "--network", "net/nodes/new-delta"];
@@ -138,7 +152,7 @@ fn take_a_node_out_of_service(consortium: &mut Consortium) {
     consortium.until("all are at work", |consortium| {
         consortium.publish();
         let seen = |name: &str| status(consortium, &folder(name));
-        let all = ["alpha", "bravo", "charlie", "delta"].map(|name| seen(name));
+        let all = ["alpha", "bravo", "charlie", "delta"].map(seen);
         all.iter().all(|status| status["at_work_height"].is_u64() && status["health"]["peers"] == 3)
     });
     let drained = drain(consortium, &bravo, &[]).check(0, &["make a quorum: the network goes on"]);
@@ -185,7 +199,7 @@ fn replace_a_lost_node(consortium: &mut Consortium) {
         consortium.publish();
         next(&status(consortium, new)) == "tabellion propose replace-validator node-delta"
     });
-    consortium.decide(&["replace-validator", "node-delta"], &["bravo", "charlie", "delta"]);
+    consortium.decide(&["replace-validator", "node-delta"], &["bravo", "charlie"]);
     let now = status(consortium, new);
     assert_eq!((&now["node"]["role"], is_well(&now)), (&"validator".into(), true), "{now}");
     let removed = consortium.sign("delta", &["node", "remove", "node-delta"]);
