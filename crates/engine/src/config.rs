@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
-use tabellion_ledger::LedgerId;
 use tabellion_ledger::limits::BLOCK_BYTES_MAX;
+use tabellion_ledger::{Height, LedgerId};
 
 /// How patient validators are with each other.
 ///
@@ -48,6 +48,14 @@ pub struct NodeConfig {
     pub block_bytes_max: usize,
     /// Bytes of one message of the pool's channel at most; the same on all nodes.
     pub gossip_bytes_max: usize,
+    /// Where the node's own history begins, if it came by state sync: the last block of an epoch, whose state
+    /// the application holds. The [`BlockStore`](crate::BlockStore) then has the headers up to it, its body
+    /// and its votes; bodies below it may be missing for good. The block is given to
+    /// [`Application::commit`](crate::Application::commit) once more, which takes no notice of it. `None`: the
+    /// store holds every block from genesis on.
+    ///
+    /// It stays the same at later starts; where the node has gone on from it, that progress counts.
+    pub floor: Option<Height>,
     /// Before the names of the node's journals. Empty where a node has a folder of its own; a simulation, in
     /// which all nodes share one storage, names each node here.
     pub journal_prefix: String,
@@ -63,6 +71,7 @@ impl NodeConfig {
             pace: Pace::default(),
             block_bytes_max: BLOCK_BYTES_MAX,
             gossip_bytes_max: BLOCK_BYTES_MAX,
+            floor: None,
             journal_prefix: String::new(),
         }
     }

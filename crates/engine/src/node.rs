@@ -11,7 +11,7 @@ use commonware_consensus::marshal::standard::Standard;
 use commonware_consensus::marshal::{self, Start};
 use commonware_consensus::simplex;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
-use commonware_consensus::types::{FixedEpocher, Height as EngineHeight, ViewDelta};
+use commonware_consensus::types::{Epoch, Epocher, FixedEpocher, Height as EngineHeight, ViewDelta};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_macros::select;
 use commonware_p2p::utils::mux::{Builder, MuxHandle, Muxer, prefixed};
@@ -21,6 +21,7 @@ use commonware_runtime::buffer::paged::CacheRef;
 use commonware_runtime::{Handle, Quota};
 use commonware_utils::channel::{mpsc, oneshot};
 use commonware_utils::{NZDuration, NZU16, NZU32, NZU64, NZUsize};
+use tabellion_ledger::Height;
 use tabellion_ledger::limits::VALIDATORS_MAX;
 
 use crate::application::Application;
@@ -32,10 +33,11 @@ use crate::epoch::{EpochWires, Epochs, JOURNAL_BUFFER, MAILBOX, VIEWS_KEPT, epoc
 use crate::fault::{EngineError, Fault};
 use crate::gates::Gates;
 use crate::gossip::{Gossip, To, run_receiver, run_sender};
+use crate::proof::Certified;
 use crate::runtime::Runtime;
 use crate::scheme::Seats;
 use crate::status::EngineStatus;
-use crate::store::{BlockShelf, BlockStore, VoteShelf};
+use crate::store::{BlockKey, BlockShelf, BlockStore, VoteShelf};
 use crate::waker::Waker;
 use crate::watched::Watched;
 
@@ -236,8 +238,19 @@ impl<E: Runtime> Node<E> {
         let (marshal, mailbox, floor) =
             Actor::init(context.child("marshal"), shelves.1, shelves.0, marshal_config).await;
 
+        let processed = floor.processed().map(Processed::height);
+        let committed = match self.floor_above(processed) {
+            Some(height) => match self.certified_floor(height, &epocher, &seats) {
+                // The first message to the keeper of blocks: nothing is fetched or delivered below the floor.
+                Ok(certified) => {
+                    mailbox.set_floor(certified);
+                    EngineHeight::new(height.0)
+                }
+                Err(err) => return err,
+            },
+            None => processed.unwrap_or(EngineHeight::zero()),
+        };
         let shared = self.shared(&ends.controls, mailbox);
-        let committed = floor.processed().map(Processed::height).unwrap_or(EngineHeight::zero());
         shared.status.see_committed(committed.get(), tabellion_ledger::TimeMs(0));
         let Some(first) = epoch_after(&epocher, committed) else {
             return EngineError::Config("heights beyond the last epoch".into());
@@ -326,6 +339,36 @@ impl<E: Runtime> Node<E> {
         let blocks = BlockShelf::open(self.context.child("blocks"), store.clone(), fault.clone())?;
         let votes = VoteShelf::open(self.context.child("votes"), store, fault, seats.clone())?;
         Ok((blocks, votes))
+    }
+
+    /// The configured floor, where the node has not gone on from it yet.
+    fn floor_above(&self, processed: Option<EngineHeight>) -> Option<Height> {
+        self.config.floor.filter(|floor| processed.is_none_or(|processed| processed.get() < floor.0))
+    }
+
+    /// The votes for the floor's block, as the store has them and as its committee signed them.
+    fn certified_floor(
+        &self,
+        height: Height,
+        epocher: &FixedEpocher,
+        seats: &Seats,
+    ) -> Result<Certified, EngineError> {
+        let refuse = |problem: &str| EngineError::Config(format!("floor {height}: {problem}"));
+        let epoch = epocher
+            .containing(EngineHeight::new(height.0))
+            .filter(|info| info.last().get() == height.0)
+            .map(|info| info.epoch())
+            .ok_or_else(|| refuse("not the last block of an epoch"))?;
+        let block = self.store.block(BlockKey::Height(height))?;
+        let block = block.ok_or_else(|| refuse("the store misses its block"))?;
+        let votes = self.store.votes(BlockKey::Height(height))?;
+        let (hash, votes) = votes.ok_or_else(|| refuse("the store misses its votes"))?;
+        let seat = seats.seat(epoch).ok_or_else(|| refuse("the committee of its epoch is unknown"))?;
+        let certified = votes.certified(hash, seat.validators).filter(|certified| {
+            let named = hash == block.digest() && Epoch::new(votes.epoch) == epoch;
+            named && certified.verify(&mut self.context.child("floor"), seat.scheme.as_ref(), &Sequential)
+        });
+        certified.ok_or_else(|| refuse("the votes in the store are not its committee's for its block"))
     }
 
     fn shared(&self, controls: &Controls, marshal: crate::driver::Marshal) -> Shared {

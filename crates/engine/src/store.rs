@@ -52,7 +52,8 @@ pub enum BlockKey {
 ///
 /// A block whose body was deleted counts as held in [`block_ranges`](Self::block_ranges), so that nobody
 /// fetches it again, while [`block`](Self::block) answers `None`. The last committed block and the last block
-/// of an epoch keep their bodies. Blocks may come with gaps: a node that catches up receives the newest block
+/// of an epoch keep their bodies. In the store of a node that came by state sync the bodies below its
+/// [floor](crate::NodeConfig::floor) were never there; they count as deleted. Blocks may come with gaps: a node that catches up receives the newest block
 /// before those between.
 pub trait BlockStore: Send + Sync + 'static {
     /// Takes a finalised block.

@@ -5,6 +5,7 @@
 mod agreement;
 mod epochs;
 mod equivocation;
+mod joining;
 mod loopback;
 mod machine;
 mod shelf;

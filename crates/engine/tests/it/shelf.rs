@@ -42,6 +42,15 @@ impl Shelf {
         self.0.lock().unwrap().rows.bare.extend(1..=last);
     }
 
+    /// What state sync leaves on a new node: the headers up to a height, the body and votes of that one.
+    pub fn synced(&self, floor: u64) -> Self {
+        let mut rows = self.0.lock().unwrap().rows.clone();
+        rows.blocks.retain(|height, _| *height <= floor);
+        rows.votes.retain(|height, _| *height == floor);
+        rows.bare = (0..floor).collect();
+        Self(Arc::new(Mutex::new(Inner { durable: rows.clone(), rows, fails: false })))
+    }
+
     /// All headers as blocks, by height. No test block has more than a header.
     pub fn blocks(&self) -> Vec<Arc<Block>> {
         self.0.lock().unwrap().rows.blocks.values().map(|(_, block)| block.clone()).collect()

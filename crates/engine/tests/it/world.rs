@@ -11,6 +11,7 @@ use tabellion_engine::sim::{
 use tabellion_engine::{
     Committee, EngineError, EngineStatus, NodeConfig, NodeKey, Peer, PeerAddress, node_key,
 };
+use tabellion_ledger::Height;
 
 use crate::machine::{Committees, Machine, Mischief, ledger};
 use crate::shelf::Shelf;
@@ -64,6 +65,8 @@ pub struct World {
     pub shelves: Vec<Shelf>,
     nodes: Vec<Option<Node>>,
     twin: Option<Node>,
+    /// Where the history of a node begins that came by state sync.
+    floors: BTreeMap<usize, u64>,
     committees: Committees,
 }
 
@@ -83,7 +86,7 @@ pub fn simulate_committees<T, F: Future<Output = T>>(
     Simulation::new(seed).run(|world| {
         let shelves = (0..plan.nodes).map(|_| Shelf::default()).collect();
         let nodes = (0..plan.nodes).map(|_| None).collect();
-        scenario(World { world, plan, shelves, nodes, twin: None, committees })
+        scenario(World { world, plan, shelves, nodes, twin: None, floors: BTreeMap::new(), committees })
     })
 }
 
@@ -165,6 +168,12 @@ impl World {
         self.start_on(index, Disk::default()).await;
     }
 
+    /// Gives a new node what state sync copies from another one, up to a height.
+    pub fn sync_state(&mut self, index: usize, from: usize, floor: u64) {
+        self.shelves[index] = self.shelves[from].synced(floor);
+        self.floors.insert(index, floor);
+    }
+
     /// Starts a node on a certain disk.
     pub async fn start_on(&mut self, index: usize, disk: Disk) {
         let (machine, installation) = self.installation(index, self.shelves[index].clone(), "");
@@ -189,6 +198,7 @@ impl World {
             Machine::new(self.committees.clone(), epoch_blocks, heartbeat_ms, mischief, shelf.clone());
         let mut config = node_config(index, &self.plan);
         config.journal_prefix.push_str(prefix);
+        config.floor = self.floors.get(&index).map(|height| Height(*height));
         let connected = machine.clone();
         let connect = move |controls| {
             connected.connect(controls);
