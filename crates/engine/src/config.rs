@@ -57,6 +57,13 @@ pub struct NodeConfig {
     ///
     /// It stays the same at later starts; where the node has gone on from it, that progress counts.
     pub floor: Option<Height>,
+    /// What tells the disk of the node's journals from a copy of it: opaque, 256 bytes at most. Where it is
+    /// another than at the last start, the node doubts whether it remembers all votes that it sent, and does
+    /// not vote before the others have moved on. [`Engine::start`](crate::Engine::start) finds it by itself.
+    pub disk: Vec<u8>,
+    /// The operator's word, for this start, that no later state of this disk ever ran: nothing is doubted.
+    /// [`Engine::start`](crate::Engine::start) takes it from the file `vouched` in the engine's folder.
+    pub vouched: bool,
     /// Before the names of the node's journals. Empty where a node has a folder of its own; a simulation, in
     /// which all nodes share one storage, names each node here.
     pub journal_prefix: String,
@@ -73,6 +80,8 @@ impl NodeConfig {
             block_bytes_max: BLOCK_BYTES_MAX,
             gossip_bytes_max: BLOCK_BYTES_MAX,
             floor: None,
+            disk: Vec::new(),
+            vouched: false,
             journal_prefix: String::new(),
         }
     }
@@ -88,9 +97,9 @@ pub struct Config {
     pub node: NodeConfig,
     /// Where the node listens for its peers.
     pub listen: SocketAddr,
-    /// Folder of the engine's own journals. The votes in it keep a validator from voting twice: losing or
-    /// rolling it back while the key goes on voting can break the ledger's safety. Owned by one node at a
-    /// time.
+    /// Folder of the engine's own journals. The votes in it keep a validator from voting twice. Owned by one
+    /// node at a time: two that run with one key break the ledger's safety. A node whose folder is an old copy
+    /// votes again when the others have moved on.
     pub folder: PathBuf,
     /// Nodes in one committee at most, followers and this node included. Bounds memory, see [the
     /// crate](crate).

@@ -7,7 +7,6 @@ use commonware_actor::Feedback;
 use commonware_consensus::marshal::core::{CommitmentFallback, DigestFallback, Mailbox};
 use commonware_consensus::marshal::standard::Standard;
 use commonware_consensus::simplex::Plan;
-use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::simplex::types::{Activity, Context};
 use commonware_consensus::types::{Height as EngineHeight, Round, View};
 use commonware_consensus::{
@@ -27,8 +26,9 @@ use crate::block::{Digest, EngineBlock, hash_of};
 use crate::evidence::evidence;
 use crate::fault::{EngineError, Fault};
 use crate::gates::{Gates, Staged};
+use crate::guard::Guard;
 use crate::runtime::{Runtime, blocking, moment, now};
-use crate::scheme::Seat;
+use crate::scheme::{Scheme, Seat};
 use crate::status::EngineStatus;
 use crate::waker::Waker;
 
@@ -52,6 +52,7 @@ pub(crate) struct Shared {
     pub application: Arc<dyn Application>,
     pub marshal: Marshal,
     pub gates: Gates,
+    pub guard: Guard,
     pub waker: Waker,
     pub status: EngineStatus,
     pub fault: Fault,
@@ -401,6 +402,7 @@ impl<E: Runtime> Reporter for Driver<E> {
             _ => Round::new(epoch, View::zero()),
         };
         self.shared.gates.decided(decided);
+        self.shared.guard.hear(&activity, self.seat.index, self.context.current());
         match &activity {
             Activity::Notarization(_) | Activity::Nullification(_) | Activity::Finalization(_) => {
                 self.shared.status.see_view(epoch.get(), activity.view().get());

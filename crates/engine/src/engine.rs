@@ -15,6 +15,7 @@ use commonware_utils::{NZU32, NZUsize};
 
 use crate::application::Application;
 use crate::config::{Config, NodeConfig};
+use crate::disk;
 use crate::fault::EngineError;
 use crate::gossip::Gossip;
 use crate::node::{Controls, Ends, Wire, Wires, check, message_bytes_max, run};
@@ -46,11 +47,14 @@ impl Engine {
         application: Arc<dyn Application>,
         store: Arc<dyn BlockStore>,
     ) -> Result<EngineHandle, EngineError> {
+        let mut config = config;
         check(&config.node)?;
         if config.peers_max == 0 || config.workers == 0 {
             return Err(EngineError::Config("peers_max and workers are above zero".into()));
         }
         std::fs::create_dir_all(&config.folder)
+            .map_err(|err| EngineError::Config(format!("folder {}: {err}", config.folder.display())))?;
+        (config.node.disk, config.node.vouched) = disk::identify(&config.folder)
             .map_err(|err| EngineError::Config(format!("folder {}: {err}", config.folder.display())))?;
         // The transport panics when it cannot listen; asking first turns the common cause into an error.
         TcpListener::bind(config.listen)

@@ -4,6 +4,7 @@
 //!  enter(e): seat in e? ── validator ─> simplex engine on sub-channels e ─┐
 //!                       └─ follower ──> listener for finalisations        ├─> marshal ─> delivery ─> commit
 //!  last block of e committed ─> enter(e + 1), leave(e), acknowledge ──────┘
+//!  the guard lets votes go ─> simplex anew, over its journal
 //!  a message of a later epoch arrives ─> ask its sender for the last block of this one
 //! ```
 
@@ -14,7 +15,6 @@ use commonware_codec::Decode;
 use commonware_consensus::marshal::Identifier;
 use commonware_consensus::simplex::config::{Floor, ForwardPolicy, SkipBudget, SkipPolicy};
 use commonware_consensus::simplex::elector::RoundRobin;
-use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::simplex::types::{Activity, Certificate};
 use commonware_consensus::simplex::{self};
 use commonware_consensus::types::{Epoch, Epocher, FixedEpocher, Height as EngineHeight, ViewDelta};
@@ -23,7 +23,8 @@ use commonware_cryptography::ed25519::PublicKey;
 use commonware_macros::select;
 use commonware_p2p::utils::mux::{MuxHandle, SubReceiver};
 use commonware_p2p::{
-    Address, AddressableManager, AddressableTrackedPeers, Blocker, Ingress, Message, Receiver, Sender,
+    Address, AddressableManager, AddressableTrackedPeers, Blocker, CheckedSender, Ingress, Message, Receiver,
+    Recipients, Sender,
 };
 use commonware_parallel::Sequential;
 use commonware_runtime::Handle;
@@ -39,14 +40,17 @@ use crate::config::Pace;
 use crate::delivery::Ack;
 use crate::driver::{Driver, Shared};
 use crate::fault::EngineError;
+use crate::guard::{Doubt, Ears, LOOK, Record, Verdict};
 use crate::runtime::Runtime;
-use crate::scheme::{Seat, Seats, certificate_bound, public_key};
+use crate::scheme::{Scheme, Seat, Seats, certificate_bound, key_of, public_key};
 
 /// Views behind the finalised one whose votes are kept for peers that ask.
 pub(crate) const VIEWS_KEPT: u64 = 64;
 /// Undecided views that may be skipped at once. Idle views count, so the bound lies far above those of a
 /// heartbeat.
 const SKIPS_MAX: u64 = 4_096;
+/// Longer than a guard that holds nothing back has to look at anything.
+const NEVER: Duration = Duration::from_secs(3_600);
 /// Messages that wait for one of the engine's actors before its own rules for overload hold.
 pub(crate) const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 /// Bytes of one buffer of a journal.
@@ -61,7 +65,7 @@ pub(crate) struct EpochWires<S: Sender> {
 }
 
 /// Starts and stops the epochs of a node.
-pub(crate) struct Epochs<E, S: Sender, M, B> {
+pub(crate) struct Epochs<E: Runtime, S: Sender, M, B> {
     pub context: E,
     pub shared: Shared,
     pub seats: Seats,
@@ -73,11 +77,20 @@ pub(crate) struct Epochs<E, S: Sender, M, B> {
     pub blocker: B,
     pub page_cache: CacheRef,
     pub ended: mpsc::Receiver<(u64, Ack)>,
+    /// The guard's place on disk.
+    pub record: Record<E>,
+    /// A voice that says who is connected, and says nothing itself.
+    pub connected: S,
+    /// Whether the store held nothing but the genesis block at the start.
+    pub is_new: bool,
+    /// Starts of consensus, which name its metrics.
+    pub starts: u64,
 }
 
 /// An epoch under way.
 struct Running {
     epoch: Epoch,
+    seat: Seat,
     last: EngineHeight,
     task: Handle<()>,
 }
@@ -96,6 +109,7 @@ where
             Err(err) => return err,
         };
         loop {
+            let look = self.context.current() + if self.shared.guard.holds() { LOOK } else { NEVER };
             select! {
                 ended = self.ended.recv() => {
                     let Some((epoch, ack)) = ended else { return EngineError::Ended("delivery") };
@@ -113,7 +127,15 @@ where
                 later = self.wires.later.recv() => {
                     let Some((epoch, (peer, _))) = later else { return EngineError::Ended("vote channel") };
                     if epoch > running.epoch.get() {
+                        self.fall_behind();
                         self.shared.marshal.hint_finalized(running.last, NonEmptyVec::new(peer));
+                    }
+                },
+                _ = self.context.sleep_until(look) => {
+                    if self.shared.guard.holds()
+                        && let Err(err) = self.heed(&mut running).await
+                    {
+                        return err;
                     }
                 },
                 _ = &mut running.task => return EngineError::Ended("consensus"),
@@ -134,21 +156,83 @@ where
         self.shared.status.enter(epoch.get(), seat.index.is_some());
         let Seat { index, validators, .. } = &seat;
         tracing::info!(epoch = epoch.get(), validators, ?index, "epoch begins");
+        self.shared.guard.pass();
+        self.shared.status.hold(&self.shared.guard);
         let task = match seat.index {
-            Some(_) => self.validate(epoch, seat, last).await?,
-            None => self.follow(epoch, seat).await?,
+            Some(_) => self.validate(epoch, &seat, last).await?,
+            None => self.follow(epoch, seat.clone()).await?,
         };
-        Ok(Running { epoch, last, task })
+        Ok(Running { epoch, seat, last, task })
+    }
+
+    /// The others are in a later epoch: what is heard in this one says nothing of them.
+    fn fall_behind(&self) {
+        self.shared.guard.pass();
+        if !self.shared.guard.holds() && self.is_new {
+            // A disk without history in a ledger with one: it may be a validator's that was emptied.
+            self.shared.guard.listen();
+            self.shared.status.hold(&self.shared.guard);
+        }
+    }
+
+    /// Does what the guard says. Consensus runs anew where votes are free: it holds what it was not allowed to
+    /// sign for signed.
+    async fn heed(&mut self, running: &mut Running) -> Result<(), EngineError> {
+        let Running { epoch, seat, last, task } = running;
+        if seat.index.is_none() {
+            return Ok(());
+        }
+        let others = quorum(seat.validators) - 1;
+        let connected = match others {
+            0 => 0,
+            _ => self.validators_connected(seat),
+        };
+        let guard = self.shared.guard.clone();
+        match guard.look(self.context.current(), &self.pace, others, connected) {
+            Verdict::Wait => {}
+            Verdict::Doubt(doubt) => warn_of(&doubt),
+            Verdict::Vote(barrier) => {
+                task.abort();
+                // Resolves when all of its tasks are gone, so that its journal can be opened again.
+                let _ = (&mut *task).await;
+                self.record.keep(barrier).await?;
+                let doubted = guard.doubts();
+                guard.release(barrier);
+                let (epoch_, above) = (epoch.get(), barrier.view().get());
+                match doubted {
+                    true => tracing::warn!(
+                        epoch = epoch_,
+                        above,
+                        "the others have moved on: this node votes again"
+                    ),
+                    false => tracing::info!(epoch = epoch_, above, "this node votes"),
+                }
+                *task = self.validate(*epoch, seat, *last).await?;
+            }
+        }
+        self.shared.status.hold(&guard);
+        Ok(())
+    }
+
+    fn validators_connected(&mut self, seat: &Seat) -> usize {
+        let validators = seat.committee.keys();
+        match self.connected.check(Recipients::All) {
+            Ok(checked) => {
+                checked.recipients().iter().filter(|key| validators.contains(&key_of(key))).count()
+            }
+            Err(_) => 0,
+        }
     }
 
     async fn validate(
         &mut self,
         epoch: Epoch,
-        seat: Seat,
+        seat: &Seat,
         last: EngineHeight,
     ) -> Result<Handle<()>, EngineError> {
         let genesis = self.genesis(epoch).await?;
-        let context = self.context.child("consensus").with_attribute("epoch", epoch.get());
+        self.starts += 1;
+        let context = self.context.child("consensus").with_attribute("start", self.starts);
         let driver = Driver::new(context.child("driver"), self.shared.clone(), seat.clone(), last);
         let ms = Duration::from_millis;
         let config = simplex::Config {
@@ -184,6 +268,8 @@ where
             register(&mut self.wires.certificates, epoch).await?,
             register(&mut self.wires.requests, epoch).await?,
         );
+        let ears = Ears::new(certificates.1, self.shared.guard.clone(), seat.committee.keys());
+        let certificates = (certificates.0, ears);
         Ok(simplex::Engine::new(context, config).start(votes, certificates, requests))
     }
 
@@ -272,6 +358,19 @@ impl<B: Blocker<PublicKey = PublicKey>> Follower<B> {
             self.shared.marshal.report(Activity::Finalization(finalization));
         }
     }
+}
+
+/// Votes of a committee of this size that decide.
+fn quorum(validators: usize) -> usize {
+    validators - validators.saturating_sub(1) / 3
+}
+
+/// Tells the operator why the node holds its votes back, and what it does.
+pub(crate) fn warn_of(doubt: &Doubt) {
+    tracing::warn!(
+        %doubt,
+        "this node may have forgotten votes that it sent: it follows, and votes again when the others have moved on"
+    );
 }
 
 /// The epoch of the block after the given one.

@@ -1,7 +1,6 @@
 //! From the engine's report of two conflicting votes to evidence that stands without the engine.
 
 use commonware_codec::{Buf, Encode, Error as CodecError, ReadExt};
-use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::simplex::types::{Activity, Attributable, Finalize, Notarize, Nullify, Proposal};
 use commonware_consensus::types::Participant;
 use commonware_consensus::{Epochable, Viewable};
@@ -10,6 +9,7 @@ use tabellion_ledger::{BlockVote, Conflict, Equivocation, LedgerId, VotePair};
 
 use crate::block::{Digest, hash_of};
 use crate::committee::NodeKey;
+use crate::scheme::Scheme;
 
 /// The evidence in a report. `None`: the report is of something else, or a vote in it was never signed.
 ///

@@ -26,6 +26,9 @@
 //! [`Pace::skip_ms`] is skipped at once. The machine's heartbeat bounds how many undecided views pile up:
 //! keep it below ten minutes.
 //!
+//! **Old disks.** A validator that restarts first listens, and one whose disk may be an old copy does not vote
+//! before the others have moved on without it ([`Voting`]): it may have sent votes that it has forgotten.
+//!
 //! **Durability.** Three things are on disk before they count. A vote: simplex writes it to its journal
 //! before it sends it, so a restarted validator votes no other way. A block: before the finalise vote for it,
 //! so a quorum that finalises can also serve. A finalised block with its votes: in the [`BlockStore`], before
@@ -48,6 +51,7 @@ mod block;
 mod committee;
 mod config;
 mod delivery;
+mod disk;
 mod driver;
 mod engine;
 mod epoch;
@@ -55,6 +59,7 @@ mod evidence;
 mod fault;
 mod gates;
 mod gossip;
+mod guard;
 mod node;
 mod proof;
 mod ranges;
@@ -76,7 +81,7 @@ pub use gossip::{Gossip, GossipRefusal, To};
 pub use node::Controls;
 pub use proof::FinalityVotes;
 pub use scheme::node_key;
-pub use status::{EngineStatus, StatusView};
+pub use status::{EngineStatus, StatusView, Voting};
 pub use store::{BlockKey, BlockStore, StoreError};
 pub use tls::{CredentialError, Credentials};
 pub use waker::Waker;

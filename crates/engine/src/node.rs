@@ -10,8 +10,7 @@ use commonware_consensus::marshal::resolver::p2p as backfill;
 use commonware_consensus::marshal::standard::Standard;
 use commonware_consensus::marshal::{self, Start};
 use commonware_consensus::simplex;
-use commonware_consensus::simplex::scheme::ed25519::Scheme;
-use commonware_consensus::types::{Epoch, Epocher, FixedEpocher, Height as EngineHeight, ViewDelta};
+use commonware_consensus::types::{Epoch, Epocher, FixedEpocher, Height as EngineHeight, Round, ViewDelta};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_macros::select;
 use commonware_p2p::utils::mux::{Builder, MuxHandle, Muxer, prefixed};
@@ -29,13 +28,14 @@ use crate::block::{Digest, EngineBlock};
 use crate::config::NodeConfig;
 use crate::delivery::{Delivery, Inbox};
 use crate::driver::Shared;
-use crate::epoch::{EpochWires, Epochs, JOURNAL_BUFFER, MAILBOX, VIEWS_KEPT, epoch_after};
+use crate::epoch::{EpochWires, Epochs, JOURNAL_BUFFER, MAILBOX, VIEWS_KEPT, epoch_after, warn_of};
 use crate::fault::{EngineError, Fault};
 use crate::gates::Gates;
 use crate::gossip::{Gossip, To, run_receiver, run_sender};
+use crate::guard::{Guard, Record};
 use crate::proof::Certified;
 use crate::runtime::Runtime;
-use crate::scheme::Seats;
+use crate::scheme::{Scheme, Seats, node_key};
 use crate::status::EngineStatus;
 use crate::store::{BlockKey, BlockShelf, BlockStore, VoteShelf};
 use crate::waker::Waker;
@@ -222,7 +222,12 @@ impl<E: Runtime> Node<E> {
         let context = &self.context;
         let epocher = FixedEpocher::new(self.config.epoch_blocks);
         let page_cache = CacheRef::new(NZU16!(4_084), NZUsize!(64));
-        let seats = Seats::new(self.application.clone(), &self.config.seed, &self.config.ledger);
+        let (guard, record, is_new) = match self.guard().await {
+            Ok(guard) => guard,
+            Err(err) => return err,
+        };
+        let seats =
+            Seats::new(self.application.clone(), &self.config.seed, &self.config.ledger, guard.clone());
         let shelves = match self.shelves(&seats) {
             Ok(shelves) => shelves,
             Err(err) => return err,
@@ -250,7 +255,7 @@ impl<E: Runtime> Node<E> {
             },
             None => processed.unwrap_or(EngineHeight::zero()),
         };
-        let shared = self.shared(&ends.controls, mailbox);
+        let shared = self.shared(&ends.controls, mailbox, guard);
         shared.status.see_committed(committed.get(), tabellion_ledger::TimeMs(0));
         let Some(first) = epoch_after(&epocher, committed) else {
             return EngineError::Config("heights beyond the last epoch".into());
@@ -270,6 +275,7 @@ impl<E: Runtime> Node<E> {
         let Ends { controls: _controls, messages, .. } = ends;
         let pool = self.pool(wires.pool, messages, shared.clone());
 
+        let connected = wires.votes.0.clone();
         let (wires, muxers) = self.multiplex(wires.votes, wires.certificates, wires.requests);
         let epochs = Epochs {
             context: context.child("epochs"),
@@ -283,6 +289,10 @@ impl<E: Runtime> Node<E> {
             blocker,
             page_cache,
             ended,
+            record,
+            connected,
+            is_new,
+            starts: 0,
         };
         select! {
             error = epochs.run(first) => error,
@@ -341,6 +351,23 @@ impl<E: Runtime> Node<E> {
         Ok((blocks, votes))
     }
 
+    /// The guard of this node's votes, its place on disk, and whether the store is new.
+    async fn guard(&self) -> Result<(Guard, Record<E>, bool), EngineError> {
+        let NodeConfig { seed, disk, floor, vouched, journal_prefix, .. } = &self.config;
+        let is_new = self.store.block_ranges()?.iter().all(|(_, last)| *last == Height(0));
+        let partition = format!("{journal_prefix}guard");
+        let mut record = Record::open(self.context.child("guard"), partition, node_key(seed), disk).await?;
+        let (guard, doubt) = record.guard(is_new, floor.is_some(), *vouched);
+        if let Some(doubt) = doubt {
+            warn_of(&doubt);
+        }
+        if !guard.holds() {
+            // A disk without a record is new; from now on it has one.
+            record.keep(Round::zero()).await?;
+        }
+        Ok((guard, record, is_new))
+    }
+
     /// The configured floor, where the node has not gone on from it yet.
     fn floor_above(&self, processed: Option<EngineHeight>) -> Option<Height> {
         self.config.floor.filter(|floor| processed.is_none_or(|processed| processed.get() < floor.0))
@@ -370,12 +397,13 @@ impl<E: Runtime> Node<E> {
         certified.ok_or_else(|| refuse("the votes in the store are not its committee's for its block"))
     }
 
-    fn shared(&self, controls: &Controls, marshal: crate::driver::Marshal) -> Shared {
+    fn shared(&self, controls: &Controls, marshal: crate::driver::Marshal, guard: Guard) -> Shared {
         Shared {
             ledger: self.config.ledger,
             application: self.application.clone(),
             marshal,
             gates: Gates::default(),
+            guard,
             waker: controls.waker.clone(),
             status: controls.status.clone(),
             fault: self.fault.clone(),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use commonware_codec::types::lazy::Lazy;
-use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::simplex::types::{Finalization, Proposal};
 use commonware_consensus::types::{Epoch, Participant, Round, View};
 use commonware_cryptography::certificate::Signers;
@@ -13,6 +12,7 @@ use tabellion_ledger::limits::VALIDATORS_MAX;
 use tabellion_ledger::{Block, FinalityProof, FinalitySignature, HeaderHash};
 
 use crate::block::{Digest, digest_of};
+use crate::scheme::Scheme;
 
 /// The engine's finalisation certificate of the deciding scheme.
 pub(crate) type Certified = Finalization<Scheme, Digest>;

@@ -3,18 +3,27 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use commonware_codec::{Copying, DecodeExt, FixedSize};
-use commonware_consensus::simplex::scheme::ed25519::Scheme;
-use commonware_consensus::types::Epoch;
-use commonware_cryptography::certificate::{Provider, Scoped};
-use commonware_cryptography::ed25519::{PrivateKey, PublicKey};
-use commonware_cryptography::{Signer, certificate};
+use commonware_codec::{Copying, DecodeExt, FixedSize, Read};
+use commonware_consensus::simplex::scheme::Namespace;
+use commonware_consensus::simplex::types::Subject;
+use commonware_consensus::types::{Epoch, Round};
+use commonware_cryptography::certificate::{
+    self, AssemblyError, Attestation, Membership, Provider, Scoped, Verification, Verifier,
+};
+use commonware_cryptography::ed25519::certificate::{Certificate, Generic};
+use commonware_cryptography::ed25519::{self, PrivateKey, PublicKey};
+use commonware_cryptography::{Digest, Signer};
+use commonware_parallel::Strategy;
+use commonware_utils::N3f1;
+use commonware_utils::iter::NonEmpty;
 use commonware_utils::ordered::Set;
 use commonware_utils::sync::Mutex;
+use rand_core::CryptoRng;
 use tabellion_ledger::{CONSENSUS_NAMESPACE, LedgerId};
 
 use crate::application::Application;
 use crate::committee::{Committee, NodeKey};
+use crate::guard::Guard;
 
 /// Committees held at once. Nodes need the current epoch, its neighbours and those that they catch up
 /// through.
@@ -47,6 +56,160 @@ pub(crate) fn public_key(key: &NodeKey) -> Option<PublicKey> {
     PublicKey::try_from(key.0).ok()
 }
 
+/// Ed25519 votes as the library makes and verifies them, but for one thing: the guard is asked before each
+/// signature, so nothing else in the process can sign a vote.
+#[derive(Clone, Debug)]
+pub(crate) struct Scheme {
+    generic: Generic<Namespace>,
+    guard: Guard,
+}
+
+impl Scheme {
+    /// A scheme that signs with this key what the guard permits. `None`: the key is no participant's.
+    pub(crate) fn signer(
+        namespace: &[u8],
+        participants: Set<PublicKey>,
+        key: PrivateKey,
+        guard: Guard,
+    ) -> Option<Self> {
+        Some(Self { generic: Generic::signer(namespace, participants, key)?, guard })
+    }
+
+    /// A scheme that only verifies.
+    pub(crate) fn verifier(namespace: &[u8], participants: Set<PublicKey>) -> Self {
+        Self { generic: Generic::verifier(namespace, participants), guard: Guard::open(Round::zero()) }
+    }
+}
+
+fn round_of<D: Digest>(subject: &Subject<'_, D>) -> Round {
+    match subject {
+        Subject::Notarize { proposal } | Subject::Finalize { proposal } => proposal.round,
+        Subject::Nullify { round } => *round,
+    }
+}
+
+impl Verifier for Scheme {
+    type Subject<'a, D: Digest> = Subject<'a, D>;
+    type Faults = N3f1;
+    type PublicKey = PublicKey;
+    type Certificate = Certificate;
+
+    fn verify_certificate<R: CryptoRng, D: Digest>(
+        &self,
+        rng: &mut R,
+        subject: Subject<'_, D>,
+        certificate: &Certificate,
+        strategy: &impl Strategy,
+    ) -> bool {
+        self.generic.verify_certificate::<Self, _>(rng, subject, certificate, strategy)
+    }
+
+    fn verify_certificates<'a, R, D, I>(
+        &self,
+        rng: &mut R,
+        certificates: NonEmpty<I>,
+        strategy: &impl Strategy,
+    ) -> bool
+    where
+        R: CryptoRng,
+        D: Digest,
+        I: Iterator<Item = (Subject<'a, D>, &'a Certificate)>,
+    {
+        self.generic.verify_certificates::<Self, _, _, _>(rng, certificates, strategy)
+    }
+
+    fn is_batchable() -> bool {
+        Generic::<Namespace>::is_batchable()
+    }
+
+    fn max_certificate_size(participants: u32) -> usize {
+        Generic::<Namespace>::max_certificate_size(participants)
+    }
+
+    fn certificate_codec_config(&self) -> <Certificate as Read>::Cfg {
+        self.generic.certificate_codec_config()
+    }
+
+    fn certificate_codec_config_unbounded() -> <Certificate as Read>::Cfg {
+        Generic::<Namespace>::certificate_codec_config_unbounded()
+    }
+}
+
+impl certificate::Scheme for Scheme {
+    type Signature = ed25519::Signature;
+
+    fn me(&self) -> Option<Membership> {
+        self.generic.signer_index().map(Membership::Signer)
+    }
+
+    fn participants(&self) -> &Set<PublicKey> {
+        &self.generic.participants
+    }
+
+    fn sign<D: Digest>(&self, subject: Subject<'_, D>) -> Option<Attestation<Self>> {
+        if !self.guard.permits(round_of(&subject)) {
+            return None;
+        }
+        self.generic.sign(subject)
+    }
+
+    fn verify_attestation<R: CryptoRng, D: Digest>(
+        &self,
+        _: &mut R,
+        subject: Subject<'_, D>,
+        attestation: &Attestation<Self>,
+        _: &impl Strategy,
+    ) -> bool {
+        self.generic.verify_attestation(subject, attestation)
+    }
+
+    fn verify_attestations<R, D, I>(
+        &self,
+        rng: &mut R,
+        subject: Subject<'_, D>,
+        attestations: I,
+        strategy: &impl Strategy,
+    ) -> Verification<Self>
+    where
+        R: CryptoRng,
+        D: Digest,
+        I: IntoIterator<Item = Attestation<Self>>,
+        I::IntoIter: Send,
+    {
+        self.generic.verify_attestations(rng, subject, attestations, strategy)
+    }
+
+    fn optimistic_assemble<'a, R, D, I, J>(
+        &self,
+        rng: &mut R,
+        subject: Subject<'_, D>,
+        pending: I,
+        verified: J,
+        strategy: &impl Strategy,
+    ) -> Result<Certificate, Verification<Self>>
+    where
+        R: CryptoRng,
+        D: Digest,
+        I: IntoIterator<Item = Attestation<Self>>,
+        I::IntoIter: ExactSizeIterator + Send,
+        J: IntoIterator<Item = &'a Attestation<Self>>,
+        J::IntoIter: Send,
+    {
+        certificate::verify_then_assemble::<Self, _, D, _, _>(self, rng, subject, pending, verified, strategy)
+    }
+
+    fn assemble<I>(&self, attestations: NonEmpty<I>, _: &impl Strategy) -> Result<Certificate, AssemblyError>
+    where
+        I: Iterator<Item = Attestation<Self>> + Send,
+    {
+        self.generic.assemble::<Self, _>(attestations)
+    }
+
+    fn is_attributable() -> bool {
+        Generic::<Namespace>::is_attributable()
+    }
+}
+
 /// An epoch's committee with its scheme: signing where this node is a validator, verifying elsewhere.
 #[derive(Clone)]
 pub(crate) struct Seat {
@@ -66,13 +229,19 @@ pub(crate) struct Seats {
     application: Arc<dyn Application>,
     key: PrivateKey,
     namespace: Arc<[u8]>,
+    guard: Guard,
     known: Arc<Mutex<BTreeMap<u64, Seat>>>,
 }
 
 impl Seats {
-    pub(crate) fn new(application: Arc<dyn Application>, seed: &[u8; 32], ledger: &LedgerId) -> Self {
+    pub(crate) fn new(
+        application: Arc<dyn Application>,
+        seed: &[u8; 32],
+        ledger: &LedgerId,
+        guard: Guard,
+    ) -> Self {
         let namespace = namespace(ledger).into();
-        Self { application, key: private_key(seed), namespace, known: Arc::default() }
+        Self { application, key: private_key(seed), namespace, guard, known: Arc::default() }
     }
 
     /// This node's key.
@@ -102,7 +271,7 @@ impl Seats {
         let validators = keys.len();
         let index = keys.iter().position(|key| *key == self.me()).and_then(|index| u16::try_from(index).ok());
         let keys = Set::from_iter_dedup(keys);
-        let scheme = Scheme::signer(&self.namespace, keys.clone(), self.key.clone())
+        let scheme = Scheme::signer(&self.namespace, keys.clone(), self.key.clone(), self.guard.clone())
             .unwrap_or_else(|| Scheme::verifier(&self.namespace, keys));
         Some(Seat { committee: Arc::new(committee), scheme: Arc::new(scheme), index, validators })
     }
@@ -123,5 +292,5 @@ impl Provider for Seats {
 
 /// The certificate codec's bound that fits every committee.
 pub(crate) fn certificate_bound(scheme: &Scheme) -> usize {
-    certificate::Verifier::certificate_codec_config(scheme)
+    scheme.certificate_codec_config()
 }

@@ -1,10 +1,43 @@
 //! What an engine tells about itself.
 
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use commonware_utils::channel::watch;
 use tabellion_ledger::{Height, TimeMs};
+
+use crate::guard::Guard;
+
+/// No vote is held back; why some are.
+const FREE: u8 = 0;
+const LISTENS: u8 = 1;
+const DOUBTS: u8 = 2;
+
+/// Whether a node signs votes, and why not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Voting {
+    /// It has no seat in the current epoch.
+    #[default]
+    Follows,
+    /// It has a seat, and hears the others for a moment after a restart before it votes.
+    Listens,
+    /// It has a seat, and does not vote before the others have moved on: its disk may be an old copy.
+    Doubts,
+    /// It has a seat and votes.
+    Votes,
+}
+
+impl fmt::Display for Voting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Follows => "follows",
+            Self::Listens => "listens",
+            Self::Doubts => "doubts",
+            Self::Votes => "votes",
+        })
+    }
+}
 
 /// One look at an engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,8 +46,10 @@ pub struct StatusView {
     pub epoch: u64,
     /// The current view in it. Moves on also while nothing is to do.
     pub view: u64,
-    /// Whether this node votes in the current epoch.
+    /// Whether this node has a seat in the current epoch.
     pub validator: bool,
+    /// Whether it votes there.
+    pub voting: Voting,
     /// Height of the highest block known to be finalised.
     pub finalised: Height,
     /// Height of the highest block that the application has committed here.
@@ -36,6 +71,7 @@ struct Inner {
     epoch: AtomicU64,
     view: AtomicU64,
     validator: AtomicBool,
+    held: AtomicU8,
     finalised: AtomicU64,
     committed_at: AtomicU64,
     peers: AtomicUsize,
@@ -49,6 +85,7 @@ impl Default for EngineStatus {
             epoch: AtomicU64::default(),
             view: AtomicU64::default(),
             validator: AtomicBool::default(),
+            held: AtomicU8::default(),
             finalised: AtomicU64::default(),
             committed_at: AtomicU64::default(),
             peers: AtomicUsize::default(),
@@ -66,6 +103,12 @@ impl EngineStatus {
             epoch: inner.epoch.load(Relaxed),
             view: inner.view.load(Relaxed),
             validator: inner.validator.load(Relaxed),
+            voting: match (inner.validator.load(Relaxed), inner.held.load(Relaxed)) {
+                (false, _) => Voting::Follows,
+                (true, FREE) => Voting::Votes,
+                (true, LISTENS) => Voting::Listens,
+                (true, _) => Voting::Doubts,
+            },
             finalised: Height(inner.finalised.load(Relaxed)),
             committed: Height(*inner.committed.borrow()),
             committed_at: TimeMs(inner.committed_at.load(Relaxed)),
@@ -85,6 +128,16 @@ impl EngineStatus {
         self.0.epoch.store(epoch, Relaxed);
         self.0.view.store(0, Relaxed);
         self.0.validator.store(validator, Relaxed);
+    }
+
+    /// Tells whether votes are held back, and why.
+    pub(crate) fn hold(&self, guard: &Guard) {
+        let held = match (guard.holds(), guard.doubts()) {
+            (false, _) => FREE,
+            (true, false) => LISTENS,
+            (true, true) => DOUBTS,
+        };
+        self.0.held.store(held, Relaxed);
     }
 
     pub(crate) fn see_view(&self, epoch: u64, view: u64) {

@@ -4,7 +4,6 @@ use std::error::Error;
 use std::sync::Arc;
 
 use commonware_consensus::marshal::store::{Blocks, Certificates};
-use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::types::{Epoch, Height as EngineHeight};
 use commonware_runtime::Handle;
 use commonware_storage::archive::Identifier;
@@ -15,7 +14,7 @@ use crate::fault::{EngineError, Fault};
 use crate::proof::{Certified, FinalityVotes};
 use crate::ranges::Ranges;
 use crate::runtime::Runtime;
-use crate::scheme::Seats;
+use crate::scheme::{Scheme, Seats};
 
 /// A store that failed: the node stops, and a restart recovers.
 #[derive(Debug, thiserror::Error)]

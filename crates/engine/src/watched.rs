@@ -31,6 +31,9 @@ pub(crate) trait Watch: Clone + Send + Sync + 'static {
         Duration::ZERO
     }
 
+    /// A journal is opened.
+    fn opens(&self, _partition: &str) {}
+
     /// Takes a failure of the journals' disk; `false`: it goes to whoever asked.
     fn takes(&self, operation: &str, file: &str, error: &Error) -> bool;
 }
@@ -195,6 +198,7 @@ impl<E: Runtime, W: Watch> Storage for Watched<E, W> {
         versions: RangeInclusive<BlobVersion>,
     ) -> Result<(File<E, W>, u64, BlobVersion), Error> {
         let file = format!("{partition}/{}", hex::encode(name));
+        self.watch.opens(partition);
         let opened = self.inner.open_versioned(partition, name, versions).await;
         let (inner, length, version) = self.watched("open", &file, opened).await?;
         let clock = W::LAGS.then(|| self.inner.child("file"));

@@ -11,7 +11,7 @@ use tabellion_api::{
     SubscribeError, TransactionState,
 };
 use tabellion_consortium::Genesis;
-use tabellion_engine::EngineStatus;
+use tabellion_engine::{EngineStatus, Voting};
 use tabellion_ledger::limits::LANE_HEADER_BYTES_MAX;
 use tabellion_ledger::trie::{PageId, Piece, TrieFault};
 use tabellion_ledger::{
@@ -355,7 +355,12 @@ impl Backend for NodeBackend {
         HealthAnswer {
             status: self.status_word().to_owned(),
             node: self.name.clone(),
-            role: if view.validator { "validator" } else { "full" }.to_owned(),
+            role: match view.voting {
+                Voting::Follows => "full",
+                Voting::Doubts => "validator in doubt",
+                Voting::Listens | Voting::Votes => "validator",
+            }
+            .to_owned(),
             height: self.core.newest().height.0,
             since_block_ms: now().0.saturating_sub(committed),
             peers: view.peers,

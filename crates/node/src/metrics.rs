@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tabellion_engine::StatusView;
+use tabellion_engine::{StatusView, Voting};
 
 use crate::core::{Core, Counters};
 
@@ -23,7 +23,18 @@ pub fn text(core: &Core, status: &StatusView) -> String {
         ),
         ("finalised_height", "gauge", "Height of the newest block known to be final.", status.finalised.0),
         ("view", "gauge", "The engine's current view.", status.view),
-        ("validator", "gauge", "1 where this node votes.", u64::from(status.validator)),
+        (
+            "validator",
+            "gauge",
+            "1 where this node has a seat among the validators.",
+            u64::from(status.validator),
+        ),
+        (
+            "voting",
+            "gauge",
+            "0: follows, 1: listens after a restart, 2: doubts its disk and does not vote, 3: votes.",
+            voting(status.voting),
+        ),
         ("peers", "gauge", "Peers connected.", u64::try_from(status.peers).unwrap_or(u64::MAX)),
         (
             "pool_transactions",
@@ -47,4 +58,13 @@ pub fn text(core: &Core, status: &StatusView) -> String {
         );
     }
     text
+}
+
+fn voting(voting: Voting) -> u64 {
+    match voting {
+        Voting::Follows => 0,
+        Voting::Listens => 1,
+        Voting::Doubts => 2,
+        Voting::Votes => 3,
+    }
 }

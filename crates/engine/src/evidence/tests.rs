@@ -5,6 +5,7 @@ use tabellion_ledger::{Equivocation, HeaderHash};
 
 use super::*;
 use crate::block::digest_of;
+use crate::guard::Guard;
 use crate::scheme::{key_of, namespace, private_key, public_key};
 
 const LEDGER: LedgerId = LedgerId([7; 32]);
@@ -19,7 +20,7 @@ fn keys() -> Vec<NodeKey> {
 /// The signing scheme of the validator of this seed, on a ledger.
 fn scheme(seed: u8, ledger: &LedgerId) -> Scheme {
     let keys = Set::from_iter_dedup(keys().iter().map(|key| public_key(key).unwrap()));
-    Scheme::signer(&namespace(ledger), keys, private_key(&[seed; 32])).unwrap()
+    Scheme::signer(&namespace(ledger), keys, private_key(&[seed; 32]), Guard::open(Round::zero())).unwrap()
 }
 
 fn round() -> Round {

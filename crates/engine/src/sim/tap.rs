@@ -1,5 +1,6 @@
 //! A hand on a node's wires: what a dishonest node does to its own messages, and twins of one key.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,6 +12,7 @@ use commonware_p2p::simulated::{self, SplitTarget};
 use commonware_p2p::{CheckedSender, LimitedSender, Message, Recipients};
 use commonware_runtime::IoBufs;
 use commonware_runtime::deterministic::Context;
+use commonware_utils::sync::Mutex;
 
 use crate::committee::NodeKey;
 use crate::node::Wire;
@@ -25,6 +27,44 @@ pub trait Tap: Send + Sync + 'static {
     fn pass(&self, wire: Wire, message: Bytes) -> Option<Bytes>;
 }
 
+/// Whom a node is connected to.
+#[derive(Clone)]
+pub(super) struct Reach {
+    pub me: NodeKey,
+    /// Linked nodes, in both directions.
+    pub links: Arc<Mutex<BTreeSet<(NodeKey, NodeKey)>>>,
+    /// How often each node runs.
+    pub running: Arc<Mutex<BTreeMap<NodeKey, usize>>>,
+}
+
+impl Reach {
+    fn peers(&self) -> Vec<PublicKey> {
+        let (links, running) = (self.links.lock(), self.running.lock());
+        let peers = running.keys().filter(|peer| links.contains(&(self.me, **peer)));
+        peers.filter_map(public_key).collect()
+    }
+}
+
+/// Counts a node as running until it is dropped.
+pub(super) struct Presence(Reach);
+
+impl Presence {
+    pub(super) fn new(reach: Reach) -> Self {
+        *reach.running.lock().entry(reach.me).or_default() += 1;
+        Self(reach)
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        let mut running = self.0.running.lock();
+        if let Some(count) = running.get_mut(&self.0.me) {
+            *count -= 1;
+        }
+        running.retain(|_, count| *count > 0);
+    }
+}
+
 type Plain = simulated::Sender<PublicKey, Context>;
 
 /// The sending end of a channel, with or without a tap.
@@ -33,11 +73,12 @@ pub(super) struct TapSender {
     inner: Plain,
     wire: Wire,
     tap: Option<Arc<dyn Tap>>,
+    reach: Reach,
 }
 
 impl TapSender {
-    pub(super) fn new(inner: Plain, wire: Wire, tap: Option<Arc<dyn Tap>>) -> Self {
-        Self { inner, wire, tap }
+    pub(super) fn new(inner: Plain, wire: Wire, tap: Option<Arc<dyn Tap>>, reach: Reach) -> Self {
+        Self { inner, wire, tap, reach }
     }
 }
 
@@ -52,6 +93,8 @@ impl LimitedSender for TapSender {
     type Checked<'a> = TapChecked<'a>;
 
     fn check(&mut self, recipients: Recipients<PublicKey>) -> Result<TapChecked<'_>, SystemTime> {
+        // As in production, where only connected peers are sent to.
+        let recipients = among(recipients, &self.reach.peers());
         let recipients = match &self.tap {
             Some(tap) => among(recipients, &engine_keys(tap.as_ref())),
             None => recipients,

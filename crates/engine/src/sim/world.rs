@@ -1,5 +1,6 @@
 //! A world in one thread: same seed, same run.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -7,8 +8,11 @@ use std::time::Duration;
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::simulated::{self, Control, Network, Oracle, Receiver};
 use commonware_runtime::deterministic::{Config as RuntimeConfig, Context, Runner};
-use commonware_runtime::{Clock, Handle, Runner as _, Spawner, Supervisor};
+use commonware_runtime::{
+    Blob, Clock, Handle, ReadOptions, Runner as _, Spawner, Storage, Supervisor, WriteOptions,
+};
 use commonware_utils::channel::oneshot;
+use commonware_utils::sync::Mutex;
 use commonware_utils::{NZUsize, Probability};
 use futures::FutureExt;
 use tabellion_ledger::{LedgerId, TimeMs};
@@ -20,8 +24,8 @@ use crate::fault::EngineError;
 use crate::node::{Controls, Ends, Wire, Wires, message_bytes_max, run};
 use crate::runtime::{moment, now};
 use crate::scheme::{key_of, node_key, public_key};
-use crate::sim::disk::Disk;
-use crate::sim::tap::{Tap, TapSender, hears};
+use crate::sim::disk::{Disk, Journals};
+use crate::sim::tap::{Presence, Reach, Tap, TapSender, hears};
 use crate::store::BlockStore;
 use crate::watched::Watched;
 
@@ -68,7 +72,9 @@ impl Simulation {
             };
             let (network, oracle) = Network::new(context.child("network"), config);
             network.start();
-            scenario(World { context, oracle, starts: AtomicU64::default() }).await
+            let starts = AtomicU64::default();
+            let (links, running, journals) = (Arc::default(), Arc::default(), Journals::default());
+            scenario(World { context, oracle, starts, links, running, journals }).await
         })
     }
 }
@@ -89,6 +95,9 @@ pub struct World {
     context: Context,
     oracle: Oracle<PublicKey, Context>,
     starts: AtomicU64,
+    links: Arc<Mutex<BTreeSet<(NodeKey, NodeKey)>>>,
+    running: Arc<Mutex<BTreeMap<NodeKey, usize>>>,
+    journals: Journals,
 }
 
 impl World {
@@ -115,6 +124,7 @@ impl World {
         let Link { latency, jitter, delivered } = link;
         let success_rate = Probability::from_f64(delivered).expect("a share from 0 to 1");
         for (from, to) in [(a, b), (b, a)] {
+            self.links.lock().insert((from, to));
             let link = simulated::Link { latency, jitter, success_rate };
             self.oracle
                 .add_link(engine_key(from), engine_key(to), link)
@@ -126,6 +136,7 @@ impl World {
     /// Cuts the link between two nodes, if there is one.
     pub async fn cut(&self, a: NodeKey, b: NodeKey) {
         for (from, to) in [(a, b), (b, a)] {
+            self.links.lock().remove(&(from, to));
             // There may be no link.
             let _ = self.oracle.remove_link(engine_key(from), engine_key(to)).await;
         }
@@ -184,12 +195,16 @@ impl World {
         control: Control<PublicKey, Context>,
         plugs: Vec<Plug>,
     ) -> SimulatedNode {
-        let Installation { config, application, store, disk, tap } = node;
+        let Installation { config, application, store, mut disk, tap } = node;
+        disk.journals = self.journals.clone();
+        let (links, running) = (self.links.clone(), self.running.clone());
+        let reach = Reach { me: node_key(&config.seed), links, running };
         let (controls, ends) = Ends::new(&config);
         let application = application(controls.clone());
         let tapped = Wire::ALL.into_iter().zip(plugs);
-        let tapped =
-            tapped.map(|(wire, (sender, receiver))| (TapSender::new(sender, wire, tap.clone()), receiver));
+        let tapped = tapped.map(|(wire, (sender, receiver))| {
+            (TapSender::new(sender, wire, tap.clone(), reach.clone()), receiver)
+        });
         let Ok([votes, certificates, requests, backfill, blocks, pool]) =
             <[_; 6]>::try_from(tapped.collect::<Vec<_>>())
         else {
@@ -204,7 +219,27 @@ impl World {
         let network = (wires, self.oracle.socket_manager(), control);
         let task =
             context.spawn(move |context| run(context, config, application, store, ends, network, stopped));
-        SimulatedNode { controls, task, stop }
+        SimulatedNode { controls, task, stop, _presence: Presence::new(reach) }
+    }
+
+    /// Copies all journals of one prefix to another one: what a backup of a node's disk holds. The node must
+    /// not run.
+    pub async fn copy_journals(&self, from: &str, to: &str) {
+        let names: Vec<String> = self.journals.lock().iter().cloned().collect();
+        for (name, rest) in names.iter().filter_map(|name| Some((name, name.strip_prefix(from)?))) {
+            let copy = format!("{to}{rest}");
+            // A copy is made anew.
+            let _ = self.context.remove(&copy, None).await;
+            for blob in self.context.scan(name).await.unwrap_or_default() {
+                let (source, length) = self.context.open(name, &blob).await.expect("a journal of a node");
+                let length = usize::try_from(length).expect("a small file");
+                let bytes = source.read_at(0, length, ReadOptions::default()).await.expect("a readable file");
+                let (target, _) = self.context.open(&copy, &blob).await.expect("a new file");
+                target.write_at(0, bytes.coalesce(), WriteOptions::default()).await.expect("a writable file");
+                target.sync().await.expect("a working disk");
+            }
+            self.journals.lock().insert(copy);
+        }
     }
 
     /// Ends all blocks between nodes. In production they end by themselves, after a minute.
@@ -272,6 +307,7 @@ pub struct SimulatedNode {
     pub controls: Controls,
     task: Handle<Result<(), EngineError>>,
     stop: oneshot::Sender<()>,
+    _presence: Presence,
 }
 
 impl SimulatedNode {

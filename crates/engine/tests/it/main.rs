@@ -5,8 +5,10 @@
 mod agreement;
 mod epochs;
 mod equivocation;
+mod guard;
 mod joining;
 mod loopback;
 mod machine;
 mod shelf;
+mod watcher;
 mod world;

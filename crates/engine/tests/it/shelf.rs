@@ -51,6 +51,12 @@ impl Shelf {
         Self(Arc::new(Mutex::new(Inner { durable: rows.clone(), rows, fails: false })))
     }
 
+    /// A copy of what is durable.
+    pub fn synced_copy(&self) -> Self {
+        let durable = self.0.lock().unwrap().durable.clone();
+        Self(Arc::new(Mutex::new(Inner { rows: durable.clone(), durable, fails: false })))
+    }
+
     /// All headers as blocks, by height. No test block has more than a header.
     pub fn blocks(&self) -> Vec<Arc<Block>> {
         self.0.lock().unwrap().rows.blocks.values().map(|(_, block)| block.clone()).collect()

@@ -15,6 +15,7 @@ use tabellion_ledger::Height;
 
 use crate::machine::{Committees, Machine, Mischief, ledger};
 use crate::shelf::Shelf;
+use crate::watcher::Watcher;
 
 /// How long a link takes.
 pub const LATENCY: Duration = Duration::from_millis(10);
@@ -58,6 +59,19 @@ impl Node {
     }
 }
 
+/// A copy of a node's disk.
+#[derive(Clone)]
+pub struct RestoredDisk {
+    /// Before the names of the copied journals.
+    pub prefix: String,
+    /// What the file system calls it.
+    pub identity: Vec<u8>,
+    /// Whether the operator says that it is the newest state.
+    pub vouched: bool,
+    /// The copied store.
+    pub shelf: Shelf,
+}
+
 /// Nodes, their stores and the links between them.
 pub struct World {
     world: Simulated,
@@ -67,6 +81,10 @@ pub struct World {
     twin: Option<Node>,
     /// Where the history of a node begins that came by state sync.
     floors: BTreeMap<usize, u64>,
+    /// What a node runs on, where it is not its first disk.
+    disks: BTreeMap<usize, RestoredDisk>,
+    /// Who watches a node's votes.
+    watchers: BTreeMap<usize, Arc<Watcher>>,
     committees: Committees,
 }
 
@@ -86,7 +104,17 @@ pub fn simulate_committees<T, F: Future<Output = T>>(
     Simulation::new(seed).run(|world| {
         let shelves = (0..plan.nodes).map(|_| Shelf::default()).collect();
         let nodes = (0..plan.nodes).map(|_| None).collect();
-        scenario(World { world, plan, shelves, nodes, twin: None, floors: BTreeMap::new(), committees })
+        scenario(World {
+            world,
+            plan,
+            shelves,
+            nodes,
+            twin: None,
+            floors: BTreeMap::new(),
+            disks: BTreeMap::new(),
+            watchers: BTreeMap::new(),
+            committees,
+        })
     })
 }
 
@@ -174,10 +202,36 @@ impl World {
         self.floors.insert(index, floor);
     }
 
+    /// Has the votes of a node watched from its next start on.
+    pub fn watch(&mut self, index: usize) -> Arc<Watcher> {
+        let peers = (0..self.plan.nodes).filter(|peer| *peer != index);
+        let watcher = Arc::new(Watcher::new(peers.map(|peer| node_key(&seed(peer))).collect()));
+        self.watchers.insert(index, watcher.clone());
+        watcher
+    }
+
+    /// Copies the disk of a node that does not run.
+    pub async fn copy_disk(&self, index: usize) -> RestoredDisk {
+        let prefix = format!("copy-{index}-");
+        self.world.copy_journals(&format!("node-{index}-"), &prefix).await;
+        let shelf = self.shelves[index].synced_copy();
+        RestoredDisk { prefix, identity: Vec::new(), vouched: false, shelf }
+    }
+
+    /// Has a node run on a copy of its disk from its next start on.
+    pub fn restore_disk(&mut self, index: usize, disk: RestoredDisk) {
+        self.shelves[index] = disk.shelf.clone();
+        self.disks.insert(index, disk);
+    }
+
     /// Starts a node on a certain disk.
     pub async fn start_on(&mut self, index: usize, disk: Disk) {
         let (machine, installation) = self.installation(index, self.shelves[index].clone(), "");
-        let engine = self.world.install(installation.on(disk)).await;
+        let mut installation = installation.on(disk);
+        if let Some(watcher) = self.watchers.get(&index) {
+            installation = installation.tapped(watcher.clone());
+        }
+        let engine = self.world.install(installation).await;
         self.nodes[index] = Some(Node { machine, engine });
     }
 
@@ -198,6 +252,11 @@ impl World {
             Machine::new(self.committees.clone(), epoch_blocks, heartbeat_ms, mischief, shelf.clone());
         let mut config = node_config(index, &self.plan);
         config.journal_prefix.push_str(prefix);
+        if let Some(disk) = self.disks.get(&index) {
+            config.journal_prefix = disk.prefix.clone();
+            config.disk = disk.identity.clone();
+            config.vouched = disk.vouched;
+        }
         config.floor = self.floors.get(&index).map(|height| Height(*height));
         let connected = machine.clone();
         let connect = move |controls| {
