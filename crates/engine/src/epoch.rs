@@ -6,6 +6,7 @@
 //!  last block of e committed ─> enter(e + 1), leave(e), acknowledge ──────┘
 //!  the guard lets votes go ─> simplex anew, over its journal
 //!  a message of a later epoch arrives ─> ask its sender for the last block of this one
+//!  a follower hears votes but no block ─> ask their sender for the next one
 //! ```
 
 use std::num::NonZeroUsize;
@@ -41,7 +42,7 @@ use crate::delivery::Ack;
 use crate::driver::{Driver, Shared};
 use crate::fault::EngineError;
 use crate::guard::{Doubt, Ears, LOOK, Record, Verdict};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, now};
 use crate::scheme::{Scheme, Seat, Seats, certificate_bound, key_of, public_key};
 
 /// Views behind the finalised one whose votes are kept for peers that ask.
@@ -49,6 +50,8 @@ pub(crate) const VIEWS_KEPT: u64 = 64;
 /// Undecided views that may be skipped at once. Idle views count, so the bound lies far above those of a
 /// heartbeat.
 const SKIPS_MAX: u64 = 4_096;
+/// How long no block must have come before a follower asks for one that it may have missed. Unit: ms.
+const QUIET_MS: u64 = 2_000;
 /// Longer than a guard that holds nothing back has to look at anything.
 const NEVER: Duration = Duration::from_secs(3_600);
 /// Messages that wait for one of the engine's actors before its own rules for overload hold.
@@ -129,6 +132,8 @@ where
                     if epoch > running.epoch.get() {
                         self.fall_behind();
                         self.shared.marshal.hint_finalized(running.last, NonEmptyVec::new(peer));
+                    } else if epoch == running.epoch.get() && running.seat.index.is_none() {
+                        self.ask_for_missed(peer);
                     }
                 },
                 _ = self.context.sleep_until(look) => {
@@ -163,6 +168,17 @@ where
             None => self.follow(epoch, seat.clone()).await?,
         };
         Ok(Running { epoch, seat, last, task })
+    }
+
+    /// A follower hears of a finalised block once, when it is broadcast. One that it missed, entering an epoch
+    /// late, would show with the next block only, and an idle ledger may make none for long: so whoever votes
+    /// is asked for it once nothing has come for a while.
+    fn ask_for_missed(&self, peer: PublicKey) {
+        let status = self.shared.status.view();
+        if now(&self.context) >= status.committed_at.plus(QUIET_MS) {
+            let next = EngineHeight::new(status.committed.next().0);
+            self.shared.marshal.hint_finalized(next, NonEmptyVec::new(peer));
+        }
     }
 
     /// The others are in a later epoch: what is heard in this one says nothing of them.

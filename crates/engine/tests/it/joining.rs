@@ -61,6 +61,48 @@ fn a_node_that_starts_from_a_floor_catches_up_votes_and_restarts() {
 }
 
 #[test]
+fn a_floor_may_lie_within_an_epoch() {
+    simulate(72, plan(), |mut world| async move {
+        for index in 0..3 {
+            world.start(index).await;
+        }
+        world.link(&ALL).await;
+        for job in 1..=25 {
+            world.node(0).machine.submit(job);
+            world.done(&[0, 1, 2], job, 10_000).await;
+        }
+        for index in [VALIDATOR, FOLLOWER] {
+            world.sync_state(index, 0, FLOOR + 4);
+            world.start(index).await;
+        }
+        for job in 30..=45 {
+            world.node(FOLLOWER).machine.submit(job);
+            world.done(&ALL, job, 10_000).await;
+        }
+        world.agree();
+    });
+}
+
+#[test]
+fn a_follower_that_comes_late_to_an_idle_ledger_gets_its_newest_block() {
+    let idle = Plan { heartbeat_ms: 3_600_000, ..plan() };
+    simulate(73, idle, |mut world| async move {
+        for index in 0..=VALIDATOR {
+            world.start(index).await;
+        }
+        world.link(&ALL).await;
+        for job in 1..=25 {
+            world.node(0).machine.submit(job);
+            world.done(&[0, 1, 2, VALIDATOR], job, 10_000).await;
+        }
+        world.sync_state(FOLLOWER, 0, FLOOR);
+        world.start(FOLLOWER).await;
+        world.done(&[FOLLOWER], 25, 20_000).await;
+        world.agree();
+    });
+}
+
+#[test]
 fn a_node_that_crashes_right_after_its_state_sync_starts_from_the_floor_again() {
     simulate(71, plan(), |mut world| async move {
         for index in 0..3 {
