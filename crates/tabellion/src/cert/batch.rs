@@ -10,7 +10,7 @@ use serde::Serialize;
 use tabellion_client::{Publication, PublicationOutcome, Publisher};
 
 use super::input;
-use super::publish::{Prepared, Refused, prepare, tell};
+use super::publish::{Given, Prepared, Refused, prepare, tell};
 use crate::cli::PublishBatchArgs;
 use crate::context::Context;
 use crate::failure::{Code, Done, Failure};
@@ -52,8 +52,9 @@ impl RefusedFile {
 /// Publishes what can be published.
 pub async fn run(args: PublishBatchArgs, context: &Context, output: Output) -> Done {
     let files = input::files(&args.files)?;
+    let given = Given::read(&files, &args.inputs, output)?;
     let (party, rules) = context.rules().await?;
-    let Prepared { publications, refused } = prepare(&files, &args.inputs, &rules, output)?;
+    let Prepared { publications, refused } = prepare(given, &args.inputs, &rules)?;
     let mut summary = Summary::default();
     let mut file = RefusedFile::create(args.refused.as_deref())?;
     for (refused, _) in &refused {

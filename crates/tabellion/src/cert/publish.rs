@@ -55,26 +55,37 @@ struct Told<'a> {
     message: Option<&'a str>,
 }
 
-/// Reads inputs and finds a chain for each certificate that is to be published.
-pub fn prepare(
-    files: &[String],
-    inputs: &PublishInputs,
-    rules: &LedgerRules,
-    output: Output,
-) -> Result<Prepared, Failure> {
+/// Certificates as they were given.
+pub struct Given {
+    /// To build chains from.
+    intermediates: Vec<Certificate>,
+    /// By file.
+    files: Vec<(String, Vec<Certificate>)>,
+}
+
+impl Given {
+    /// Reads all inputs, before anybody is asked anything.
+    pub fn read(files: &[String], inputs: &PublishInputs, output: Output) -> Result<Self, Failure> {
+        let mut intermediates = Vec::new();
+        for path in &inputs.intermediates {
+            intermediates.extend(input::read(&path.display().to_string(), output)?);
+        }
+        let read = |file: &String| Ok((file.clone(), input::read(file, output)?));
+        let files: Result<Vec<_>, Failure> = files.iter().map(read).collect();
+        Ok(Self { intermediates, files: files? })
+    }
+}
+
+/// Finds a chain for each certificate that is to be published.
+pub fn prepare(given: Given, inputs: &PublishInputs, rules: &LedgerRules) -> Result<Prepared, Failure> {
     // Without the check, a program that is older than the ledger's rules can still publish.
     let ruleset = (!inputs.no_check).then(|| prepared(rules)).transpose()?;
     let verifier = ruleset.as_ref().map(|rules| Verifier { rules, at: now() });
     let window = window(inputs)?;
     let mut pool = ChainPool::new(rules.anchors.iter().map(Vec::as_slice));
-    for path in &inputs.intermediates {
-        for certificate in input::read(&path.display().to_string(), output)? {
-            pool.add(certificate);
-        }
-    }
+    given.intermediates.into_iter().for_each(|certificate| pool.add(certificate));
     let mut wanted: Vec<(String, Certificate)> = Vec::new();
-    for file in files {
-        let certificates = input::read(file, output)?;
+    for (file, certificates) in given.files {
         let chosen = match inputs.each {
             true => certificates.iter().filter(|found| !pool.trusts(&found.id())).collect(),
             false => leaves(&certificates),
@@ -177,8 +188,9 @@ pub fn tell(publication: &Publication, outcome: &PublicationOutcome, output: Out
 /// Publishes all of the named certificates, or none.
 pub async fn run(args: PublishArgs, context: &Context, output: Output) -> Done {
     let files = input::files(&args.files)?;
+    let given = Given::read(&files, &args.inputs, output)?;
     let (party, rules) = context.rules().await?;
-    let Prepared { publications, refused } = prepare(&files, &args.inputs, &rules, output)?;
+    let Prepared { publications, refused } = prepare(given, &args.inputs, &rules)?;
     let others = refused.len().saturating_sub(1);
     if let Some((_, failure)) = refused.into_iter().next() {
         let more = if others == 0 { String::new() } else { format!(" (and {others} more)") };
