@@ -43,11 +43,13 @@ impl Shelf {
     }
 
     /// What state sync leaves on a new node: the headers up to a height, the body and votes of that one.
-    pub fn synced(&self, floor: u64) -> Self {
+    pub fn synced(&self, floor: u64, epoch_blocks: u64) -> Self {
         let mut rows = self.0.lock().unwrap().rows.clone();
         rows.blocks.retain(|height, _| *height <= floor);
         rows.votes.retain(|height, _| *height == floor);
-        rows.bare = (0..floor).collect();
+        // The epoch under way builds upon the last block of the one before.
+        let base = ((floor + 1) / epoch_blocks * epoch_blocks).checked_sub(1);
+        rows.bare = (0..floor).filter(|height| Some(*height) != base).collect();
         Self(Arc::new(Mutex::new(Inner { durable: rows.clone(), rows, fails: false })))
     }
 

@@ -198,7 +198,7 @@ impl World {
 
     /// Gives a new node what state sync copies from another one, up to a height.
     pub fn sync_state(&mut self, index: usize, from: usize, floor: u64) {
-        self.shelves[index] = self.shelves[from].synced(floor);
+        self.shelves[index] = self.shelves[from].synced(floor, self.plan.epoch_blocks);
         self.floors.insert(index, floor);
     }
 
