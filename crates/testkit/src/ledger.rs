@@ -1,7 +1,9 @@
 //! A ledger for plans: its genesis document, its CA and its publisher.
 
 use tabellion_client::SigningKey;
-use tabellion_consortium::{Genesis, GenesisMember, GenesisValidator, Parameters, Role};
+use tabellion_consortium::{
+    Action as MemberAction, Genesis, GenesisMember, GenesisValidator, Parameters, Role,
+};
 use tabellion_corpus::{TestCa, TestKey};
 use tabellion_engine::node_key;
 use tabellion_ledger::{
@@ -10,7 +12,7 @@ use tabellion_ledger::{
 use tabellion_pki::{Action, Entry, Facts, Status, Window};
 
 /// Blocks of an epoch: few, so that every plan passes the ends of some.
-const EPOCH_BLOCKS: u64 = 12;
+pub const EPOCH_BLOCKS: u64 = 12;
 /// How long a published transaction may wait: longer than any partition of a plan. Unit: ms.
 const LIFETIME_MS: u64 = 1_800_000;
 
@@ -72,6 +74,8 @@ impl TestLedger {
         parameters.block.epoch_blocks = EPOCH_BLOCKS;
         parameters.block.block_transactions_max = u64::try_from(TRANSACTIONS_MAX).unwrap_or(u64::MAX);
         parameters.block.block_bytes_max = BLOCK_BYTES_MAX;
+        // A validator that lost its seat may get it back within a plan.
+        parameters.governance.probation_epochs = 0;
         let genesis = Genesis {
             name: "plan".to_owned(),
             time,
@@ -87,6 +91,28 @@ impl TestLedger {
     /// The ledger's identifier.
     pub fn id(&self) -> LedgerId {
         self.genesis.ledger_id()
+    }
+
+    /// A transaction by which a member acts in the consortium.
+    pub fn act(&mut self, member: usize, action: &MemberAction, now: TimeMs) -> Transaction {
+        self.published += 1;
+        let key = signing_key("member", u64::try_from(member).unwrap_or(0));
+        let content = Content {
+            ledger: self.id(),
+            lane: Lane::Consortium,
+            valid_until: now.plus(LIFETIME_MS),
+            nonce: self.nonce(),
+            action: cbor::to_bytes(action),
+            attachments: attachments_root(&[] as &[Vec<u8>]),
+        };
+        let envelope = key.envelope(&content).expect("a key can sign");
+        Transaction::new(envelope, Vec::new()).expect("a transaction of our own")
+    }
+
+    fn nonce(&self) -> [u8; 16] {
+        let mut nonce = [0; 16];
+        nonce[..8].copy_from_slice(&self.published.to_be_bytes());
+        nonce
     }
 
     /// A transaction that publishes a fresh certificate.
@@ -107,13 +133,11 @@ impl TestLedger {
         };
         let intermediates = self.ca.intermediates().into_iter().map(<[u8]>::to_vec);
         let attachments: Vec<Vec<u8>> = [der].into_iter().chain(intermediates).collect();
-        let mut nonce = [0; 16];
-        nonce[..8].copy_from_slice(&self.published.to_be_bytes());
         let content = Content {
             ledger: self.id(),
             lane: Lane::Certificate,
             valid_until: now.plus(LIFETIME_MS),
-            nonce,
+            nonce: self.nonce(),
             action: cbor::to_bytes(&Action::Publish(vec![entry])),
             attachments: attachments_root(&attachments),
         };

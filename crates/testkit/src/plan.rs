@@ -4,6 +4,7 @@ use tabellion_engine::sim::Simulation;
 
 use crate::byzantine::Strategy;
 use crate::chance::Chance;
+use crate::members;
 use crate::properties;
 use crate::world::Nodes;
 
@@ -31,12 +32,18 @@ pub struct Outcome {
     pub acknowledged: usize,
     /// Blocks that honest validators voted down.
     pub voted_down: u64,
+    /// Rosters that were in force, one after the other.
+    pub rosters: usize,
+    /// Times that a node came back with an old copy of its disk.
+    pub restored: usize,
     /// Equivocations of which an honest validator holds evidence.
     pub convicted: usize,
     /// A hash over all that happened in the runtime: equal for equal runs.
     pub audit: String,
 }
 
+/// Nodes from which on two may be faulty.
+const ROOM_FOR_TWO: usize = 7;
 /// How long a healed network may take to record a transaction on all honest nodes. Unit: ms of simulated
 /// time.
 const HEALING_MS: u64 = 120_000;
@@ -51,8 +58,9 @@ pub fn run_plan(seed: u64, size: PlanSize) -> Outcome {
         // Half of the plans have slow disks, whatever the strategy: the number of strategies is odd.
         let slow = if seed.is_multiple_of(2) { 1 + chance.place(count / 2) } else { 0 };
         let mut nodes = Nodes::start(world, count, strategy, slow, &mut chance).await;
+        let mut restored = 0;
         for _ in 0..size.steps {
-            step(&mut nodes, &mut chance).await;
+            restored += usize::from(step(&mut nodes, &mut chance).await);
             properties::check(&mut nodes).await;
         }
         heal(&mut nodes).await;
@@ -64,19 +72,23 @@ pub fn run_plan(seed: u64, size: PlanSize) -> Outcome {
             slow,
             acknowledged: nodes.acknowledged.len(),
             voted_down: nodes.voted_down,
+            rosters: properties::rosters(&nodes),
+            restored,
             convicted: nodes.evidence.all().len(),
             audit: nodes.world.audit(),
         }
     })
 }
 
-/// One step: some transactions, perhaps a fault or its end, half a second.
-async fn step(nodes: &mut Nodes, chance: &mut Chance) {
+/// One step: some transactions, perhaps a fault or its end, perhaps a decision of the members, half a second.
+/// Whether an old disk came back.
+async fn step(nodes: &mut Nodes, chance: &mut Chance) -> bool {
     for _ in 0..chance.below(3) {
         let index = chance.place(nodes.count());
         nodes.submit(index);
     }
-    match chance.below(10) {
+    let mut restored = false;
+    match chance.below(12) {
         0 if nodes.running().len() > 1 => {
             let running = nodes.running();
             nodes.crash_node(running[chance.place(running.len())]).await;
@@ -92,9 +104,22 @@ async fn step(nodes: &mut Nodes, chance: &mut Chance) {
             nodes.world.forgive().await;
             nodes.byzantine.turn(chance);
         }
+        // A node without its memory is a fault like a liar: both are a third at most.
+        7 if nodes.byzantine.strategy == Strategy::Honest || nodes.count() >= ROOM_FOR_TWO => {
+            let honest = nodes.honest();
+            match chance.once_in(2) {
+                true => nodes.back_up(honest[chance.place(honest.len())]).await,
+                false => restored = nodes.restore(chance).await,
+            }
+        }
+        8 => members::propose(nodes, chance),
         _ => {}
     }
+    if chance.once_in(2) {
+        members::vote(nodes, chance);
+    }
     nodes.pass(100 + chance.below(900)).await;
+    restored
 }
 
 /// Ends all faults but the liar's; then progress must come, and all honest nodes must come level.

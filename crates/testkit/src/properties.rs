@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use tabellion_ledger::{HeaderHash, Height};
+use tabellion_ledger::{HeaderHash, Height, RosterHash};
+use tabellion_node::core::Core;
 
+use crate::ledger::EPOCH_BLOCKS;
 use crate::world::Nodes;
 
-/// No two finalised blocks at one height; every state root is its header's; nothing acknowledged is lost; no
+/// No two finalised blocks at one height; no two rosters in one epoch; every state root is its header's; nothing acknowledged is lost; no
 /// honest node ends, is accused or is shut out by another one.
 pub async fn check(nodes: &mut Nodes) {
     check_chains(nodes);
@@ -35,6 +37,7 @@ fn check_chains(nodes: &Nodes) {
             let (first, expected) = chain.entry(height).or_insert((index, hash));
             assert_eq!(hash, *expected, "nodes {first} and {index} finalised two blocks at height {height}");
         }
+        rosters_by_epoch(core);
         // A node that lags does not have it yet; at the end of a plan none lags.
         let owed = nodes.acknowledged.iter().filter(|(_, height)| **height <= newest.height);
         for (id, height) in owed {
@@ -43,6 +46,27 @@ fn check_chains(nodes: &Nodes) {
             assert_eq!(found, Some(*height), "node {index} lost acknowledged transaction {id}");
         }
     }
+}
+
+/// The rosters by epoch, as the headers of an honest node name them; panics where an epoch has two.
+fn rosters_by_epoch(core: &Core) -> BTreeMap<u64, RosterHash> {
+    let mut rosters = BTreeMap::new();
+    for height in (1..=core.newest().height.0).map(Height) {
+        let header = core.store().header(height).expect("the store reads").expect("checked before");
+        let epoch = height.0 / EPOCH_BLOCKS;
+        let roster = rosters.entry(epoch).or_insert(header.roster);
+        assert_eq!(*roster, header.roster, "two rosters in epoch {epoch}, block {height}");
+    }
+    rosters
+}
+
+/// How many different rosters there were, one after the other.
+pub fn rosters(nodes: &Nodes) -> usize {
+    let cores = nodes.running().into_iter().filter_map(|index| nodes.core(index));
+    let longest = cores.max_by_key(|core| core.newest().height);
+    let mut rosters: Vec<_> = longest.map(|core| rosters_by_epoch(core)).into_iter().flatten().collect();
+    rosters.dedup_by_key(|(_, roster)| *roster);
+    rosters.len()
 }
 
 /// Evidence is only ever against the liar, and it holds.

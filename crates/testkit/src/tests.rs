@@ -5,7 +5,7 @@ use crate::{Outcome, PlanSize, Strategy, run_plan};
 const SIZE: PlanSize = PlanSize { nodes_min: 4, nodes_max: 16, steps: 30 };
 
 /// X.1409 L5, L6: whatever crashes, breaks, lags and gets lost, and whatever one validator lies, no two
-/// finalised blocks at one height, equal roots, nothing acknowledged lost, progress after healing, and nobody
+/// finalised blocks at one height, no two rosters in one epoch, equal roots, nothing acknowledged lost, progress after healing, and nobody
 /// honest accused.
 ///
 /// `TABELLION_SEED=7` replays one seed; `TABELLION_SIMULATION_SECONDS=7200` runs for hours,
@@ -44,6 +44,8 @@ fn check_that_lies_were_met(outcomes: &[Outcome]) {
     let voted_down: u64 = of(Strategy::SpoiledBlocks).map(|outcome| outcome.voted_down).sum();
     assert!(voted_down > 0, "no spoiled block was voted down");
     assert!(outcomes.iter().any(|outcome| outcome.slow > 0), "no disk was slow");
+    assert!(outcomes.iter().any(|outcome| outcome.rosters > 1), "no roster changed");
+    assert!(outcomes.iter().any(|outcome| outcome.restored > 0), "no old disk came back");
 }
 
 /// A seed that fails fails again.

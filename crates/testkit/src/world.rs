@@ -1,10 +1,13 @@
 //! Whole nodes on a simulated network.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::num::NonZeroU64;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tabellion_consortium::Action;
 use tabellion_engine::sim::{Disk, Installation, Link, SimulatedNode, World};
 use tabellion_engine::{NodeConfig, NodeKey, node_key};
 use tabellion_ledger::{Height, TransactionId};
@@ -22,6 +25,16 @@ use crate::shell::{Evidence, Shell};
 const TICK_MS: u64 = 50;
 /// Transactions that a liar has for itself.
 const SUPPLY: usize = 4;
+
+/// A copy of a node's disk.
+struct Backup {
+    index: usize,
+    folder: TempDir,
+    prefix: String,
+}
+
+/// How long a crashed node's files take to be closed. Unit: ms.
+const CLOSING_MS: u64 = 50;
 
 /// A node that runs.
 struct Running {
@@ -46,10 +59,27 @@ pub struct Nodes {
     pub voted_down: u64,
     folders: Vec<TempDir>,
     disks: Vec<Disk>,
+    /// Before the names of a node's journals, and what tells its disk from a copy.
+    journals: Vec<(String, Vec<u8>)>,
+    /// A copy of an honest node's disk.
+    backup: Option<Backup>,
     running: Vec<Option<Running>>,
     /// The liar's second node, if it is twins. Its folder is the last one.
     twin: Option<Running>,
     submitted: Vec<(usize, TransactionId)>,
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("a node's folder") {
+        let entry = entry.expect("a node's file");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a node's file").is_dir() {
+            fs::create_dir(&target).expect("a folder can be made");
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), &target).expect("a file can be copied");
+        }
+    }
 }
 
 fn key(index: usize) -> NodeKey {
@@ -95,6 +125,8 @@ impl Nodes {
             voted_down: 0,
             folders,
             disks,
+            journals: (0..=count).map(|folder| (format!("node-{folder}-"), Vec::new())).collect(),
+            backup: None,
             running: (0..count).map(|_| None).collect(),
             twin: None,
             submitted: Vec::new(),
@@ -199,7 +231,7 @@ impl Nodes {
         let core = Arc::new(core);
         let mut node = NodeConfig::new(node_seed(index), id);
         node.epoch_blocks = NonZeroU64::new(epoch_blocks).expect("an epoch has blocks");
-        node.journal_prefix = format!("node-{folder}-");
+        (node.journal_prefix, node.disk) = self.journals[folder].clone();
         let shell = match self.is_honest(index) {
             true => Shell::honest(core.clone(), self.evidence.clone()),
             false => Shell::dishonest(core.clone(), self.byzantine.spoiler.clone()),
@@ -222,6 +254,47 @@ impl Nodes {
             && let Some(Running { engine, .. }) = self.twin.take()
         {
             engine.crash().await;
+        }
+    }
+
+    /// Copies the disk of an honest node, which restarts for it. A later copy takes the place of the one before.
+    pub async fn back_up(&mut self, index: usize) {
+        self.crash_node(index).await;
+        self.world.sleep(CLOSING_MS).await;
+        let prefix = format!("copy-{}-{index}-", self.world.now().0);
+        self.world.copy_journals(&self.journals[index].0, &prefix).await;
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        copy_folder(self.folders[index].path(), folder.path());
+        self.backup = Some(Backup { index, folder, prefix });
+        self.start_node(index).await;
+    }
+
+    /// Has the node of the copy run on the copy, which the file system tells from what it was, or not. Whether
+    /// there was one.
+    pub async fn restore(&mut self, chance: &mut Chance) -> bool {
+        let Some(Backup { index, folder, prefix }) = self.backup.take() else { return false };
+        self.crash_node(index).await;
+        self.world.sleep(CLOSING_MS).await;
+        let identity = if chance.once_in(2) { Vec::new() } else { prefix.clone().into_bytes() };
+        self.folders[index] = folder;
+        self.journals[index] = (prefix, identity);
+        self.start_node(index).await;
+        true
+    }
+
+    /// An honest node that runs.
+    pub fn witness(&self, chance: &mut Chance) -> Option<usize> {
+        let running: Vec<_> = self.running().into_iter().filter(|index| self.is_honest(*index)).collect();
+        (!running.is_empty()).then(|| running[chance.place(running.len())])
+    }
+
+    /// Gives what a member does to a node; a refusal is none of our business.
+    pub fn act(&mut self, index: usize, member: usize, action: &Action) {
+        let now = self.world.now();
+        let transaction = self.ledger.act(member, action, now);
+        let Some(core) = self.core(index) else { return };
+        if let Ok(id) = core.submit(transaction, now) {
+            self.submitted.push((index, id));
         }
     }
 
