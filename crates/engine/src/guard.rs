@@ -320,3 +320,6 @@ impl<R: Receiver<PublicKey = PublicKey>> Receiver for Ears<R> {
 fn round(epoch: u64, view: u64) -> Round {
     Round::new(Epoch::new(epoch), View::new(view))
 }
+
+#[cfg(test)]
+mod tests;

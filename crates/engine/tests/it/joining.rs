@@ -139,7 +139,7 @@ fn a_floor_without_its_block_or_votes_is_refused() {
                 world.done(&[0, 1, 2], job, 10_000).await;
             }
             world.sync_state(FOLLOWER, 0, floor);
-            world.shelves[FOLLOWER] = world.shelves[0].synced(copied);
+            world.shelves[FOLLOWER] = world.shelves[0].synced(copied, EPOCH_BLOCKS);
             world.start(FOLLOWER).await;
             match world.ended(FOLLOWER).await {
                 Err(EngineError::Config(text)) => assert!(text.contains(problem), "{text}"),
