@@ -1,8 +1,8 @@
 //! Archives: a whole chain in one file, to be verified and executed again without any network.
 //!
 //! Layout: the eight bytes `tabarch1`, then items, each a length (4 bytes, big-endian) and so many bytes: the
-//! genesis document, the blocks from height 1 upwards, an empty item, and `[[hand-over, ...], finality proof]`
-//! for the last block.
+//! genesis document, the blocks from height 1 upwards, an empty item, and
+//! `[[hand-over, ...], finality proof]` for the last block.
 
 use std::io::{self, Read, Write};
 

@@ -52,8 +52,8 @@ pub struct NodeConfig {
     /// state the application holds. The [`BlockStore`](crate::BlockStore) then has the headers up to it, its
     /// body and its votes, and the body of the last block of the epoch before; other bodies below it may be
     /// missing for good. The block is given to
-    /// [`Application::commit`](crate::Application::commit) once more, which takes no notice of it. `None`: the
-    /// store holds every block from genesis on.
+    /// [`Application::commit`](crate::Application::commit) once more, which takes no notice of it. `None`:
+    /// the store holds every block from genesis on.
     ///
     /// It stays the same at later starts; where the node has gone on from it, that progress counts.
     pub floor: Option<Height>,
@@ -98,8 +98,8 @@ pub struct Config {
     /// Where the node listens for its peers.
     pub listen: SocketAddr,
     /// Folder of the engine's own journals. The votes in it keep a validator from voting twice. Owned by one
-    /// node at a time: two that run with one key break the ledger's safety. A node whose folder is an old copy
-    /// votes again when the others have moved on.
+    /// node at a time: two that run with one key break the ledger's safety. A node whose folder is an old
+    /// copy votes again when the others have moved on.
     pub folder: PathBuf,
     /// Nodes in one committee at most, followers and this node included. Bounds memory, see [the
     /// crate](crate).

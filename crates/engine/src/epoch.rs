@@ -170,9 +170,9 @@ where
         Ok(Running { epoch, seat, last, task })
     }
 
-    /// A follower hears of a finalised block once, when it is broadcast. One that it missed, entering an epoch
-    /// late, would show with the next block only, and an idle ledger may make none for long: so whoever votes
-    /// is asked for it once nothing has come for a while.
+    /// A follower hears of a finalised block once, when it is broadcast. One that it missed, entering an
+    /// epoch late, would show with the next block only, and an idle ledger may make none for long: so whoever
+    /// votes is asked for it once nothing has come for a while.
     fn ask_for_missed(&self, peer: PublicKey) {
         let status = self.shared.status.view();
         if now(&self.context) >= status.committed_at.plus(QUIET_MS) {
@@ -191,8 +191,8 @@ where
         }
     }
 
-    /// Does what the guard says. Consensus runs anew where votes are free: it holds what it was not allowed to
-    /// sign for signed.
+    /// Does what the guard says. Consensus runs anew where votes are free: it holds what it was not allowed
+    /// to sign for signed.
     async fn heed(&mut self, running: &mut Running) -> Result<(), EngineError> {
         let Running { epoch, seat, last, task } = running;
         if seat.index.is_none() {

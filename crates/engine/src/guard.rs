@@ -1,7 +1,8 @@
 //! The last-signed guard: no vote of this key contradicts one that an earlier run of it has sent.
 //!
-//! The journal of votes protects a restart on the same disk. It does not protect a disk that was restored from
-//! an old copy: a snapshot, a backup. Such a node has forgotten votes that it sent after the copy was made.
+//! The journal of votes protects a restart on the same disk. It does not protect a disk that was restored
+//! from an old copy: a snapshot, a backup. Such a node has forgotten votes that it sent after the copy was
+//! made.
 //!
 //! ```text
 //!  start ─ nothing ever signed ──────────────────────────────────────────> votes
@@ -15,9 +16,9 @@
 //! **Where an old vote can lie.** A validator votes in a view only when it holds a certificate of the view
 //! before. The validators of that certificate know the view before it at least; they send certificates as
 //! they move on, and repeat them every [`Pace::retry_ms`](crate::Pace) while they stand still. So once a
-//! quorum has been heard, no vote of a run that is over lies more than two views above the newest certificate:
-//! that is the barrier. It is on disk before the first vote above it is signed, and no vote at or below it is
-//! signed any more, whatever the journal says.
+//! quorum has been heard, no vote of a run that is over lies more than two views above the newest
+//! certificate: that is the barrier. It is on disk before the first vote above it is signed, and no vote at
+//! or below it is signed any more, whatever the journal says.
 //!
 //! **Why listening ends.** A network that moves on does not need this node's votes: within seconds it
 //! has passed the barrier. A network that stands still may need them; where nothing speaks for an old

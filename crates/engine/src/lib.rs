@@ -26,8 +26,9 @@
 //! [`Pace::skip_ms`] is skipped at once. The machine's heartbeat bounds how many undecided views pile up:
 //! keep it below ten minutes.
 //!
-//! **Old disks.** A validator that restarts first listens, and one whose disk may be an old copy does not vote
-//! before the others have moved on without it ([`Voting`]): it may have sent votes that it has forgotten.
+//! **Old disks.** A validator that restarts first listens, and one whose disk may be an old copy does not
+//! vote before the others have moved on without it ([`Voting`]): it may have sent votes that it has
+//! forgotten.
 //!
 //! **Durability.** Three things are on disk before they count. A vote: simplex writes it to its journal
 //! before it sends it, so a restarted validator votes no other way. A block: before the finalise vote for it,

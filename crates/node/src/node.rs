@@ -79,7 +79,8 @@ pub struct NodeSettings {
     pub index: bool,
     /// The REST face, if it has one.
     pub face: Option<FaceSettings>,
-    /// Nodes that bodies below the node's floor are fetched from; see [`crate::sync`]. Empty: they never come.
+    /// Nodes that bodies below the node's floor are fetched from; see [`crate::sync`]. Empty: they never
+    /// come.
     pub bodies_from: Vec<NodeClient>,
     /// Signs for clients that cannot, if the operator gave a key.
     pub gateway: Option<Arc<dyn Gateway>>,

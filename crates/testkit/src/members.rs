@@ -13,8 +13,8 @@ const VOTING_MS: u64 = 600_000;
 /// Open proposals at most: members finish before they begin.
 const OPEN_MAX: usize = 2;
 
-/// A member proposes to take a seat, to give one, or to give one's seat to another. What the rules refuse, too
-/// few validators or too many changes, is refused.
+/// A member proposes to take a seat, to give one, or to give one's seat to another. What the rules refuse,
+/// too few validators or too many changes, is refused.
 pub fn propose(nodes: &mut Nodes, chance: &mut Chance) {
     let Some(witness) = nodes.witness(chance) else { return };
     let view = nodes.core(witness).expect("a witness runs").store().tip();
@@ -35,8 +35,8 @@ pub fn propose(nodes: &mut Nodes, chance: &mut Chance) {
     nodes.act(witness, chance.place(nodes.count()), &Action::Propose(proposed));
 }
 
-/// Members vote on what is open. A third of them at most vote for and against as chance will have it, and more
-/// than once; the others are for it.
+/// Members vote on what is open. A third of them at most vote for and against as chance will have it, and
+/// more than once; the others are for it.
 pub fn vote(nodes: &mut Nodes, chance: &mut Chance) {
     let Some(witness) = nodes.witness(chance) else { return };
     let view = nodes.core(witness).expect("a witness runs").store().tip();

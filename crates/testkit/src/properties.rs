@@ -8,8 +8,8 @@ use tabellion_node::core::Core;
 use crate::ledger::EPOCH_BLOCKS;
 use crate::world::Nodes;
 
-/// No two finalised blocks at one height; no two rosters in one epoch; every state root is its header's; nothing acknowledged is lost; no
-/// honest node ends, is accused or is shut out by another one.
+/// No two finalised blocks at one height; no two rosters in one epoch; every state root is its header's;
+/// nothing acknowledged is lost; no honest node ends, is accused or is shut out by another one.
 pub async fn check(nodes: &mut Nodes) {
     check_chains(nodes);
     check_accusations(nodes);

@@ -5,8 +5,8 @@ use crate::{Outcome, PlanSize, Strategy, run_plan};
 const SIZE: PlanSize = PlanSize { nodes_min: 4, nodes_max: 16, steps: 30 };
 
 /// X.1409 L5, L6: whatever crashes, breaks, lags and gets lost, and whatever one validator lies, no two
-/// finalised blocks at one height, no two rosters in one epoch, equal roots, nothing acknowledged lost, progress after healing, and nobody
-/// honest accused.
+/// finalised blocks at one height, no two rosters in one epoch, equal roots, nothing acknowledged lost,
+/// progress after healing, and nobody honest accused.
 ///
 /// `TABELLION_SEED=7` replays one seed; `TABELLION_SIMULATION_SECONDS=7200` runs for hours,
 /// `TABELLION_FIRST_SEED=1000` from another seed on.

@@ -257,7 +257,8 @@ impl Nodes {
         }
     }
 
-    /// Copies the disk of an honest node, which restarts for it. A later copy takes the place of the one before.
+    /// Copies the disk of an honest node, which restarts for it. A later copy takes the place of the one
+    /// before.
     pub async fn back_up(&mut self, index: usize) {
         self.crash_node(index).await;
         self.world.sleep(CLOSING_MS).await;
@@ -269,8 +270,8 @@ impl Nodes {
         self.start_node(index).await;
     }
 
-    /// Has the node of the copy run on the copy, which the file system tells from what it was, or not. Whether
-    /// there was one.
+    /// Has the node of the copy run on the copy, which the file system tells from what it was, or not.
+    /// Whether there was one.
     pub async fn restore(&mut self, chance: &mut Chance) -> bool {
         let Some(Backup { index, folder, prefix }) = self.backup.take() else { return false };
         self.crash_node(index).await;
