@@ -14,7 +14,7 @@ struct Package {
     why: &'static str,
 }
 
-const PACKAGES: [Package; 4] = [
+const PACKAGES: [Package; 5] = [
     Package {
         probe: &["openssl", "version"],
         package: "openssl",
@@ -25,6 +25,11 @@ const PACKAGES: [Package; 4] = [
         probe: &["python3", "-m", "pip", "--version"],
         package: "python3-pip",
         why: "fetches test vectors; runs vectors/check.py",
+    },
+    Package {
+        probe: &["faketime", "--version"],
+        package: "faketime",
+        why: "a network whose clock is past every expiry",
     },
     Package {
         probe: &["c++", "--version"],

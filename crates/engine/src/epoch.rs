@@ -44,6 +44,8 @@ use crate::fault::EngineError;
 use crate::guard::{Doubt, Ears, LOOK, Record, Verdict};
 use crate::runtime::{Runtime, now};
 use crate::scheme::{Scheme, Seat, Seats, certificate_bound, key_of, public_key};
+use crate::tasks::Tasks;
+use crate::watched::Watched;
 
 /// Views behind the finalised one whose votes are kept for peers that ask.
 pub(crate) const VIEWS_KEPT: u64 = 64;
@@ -96,6 +98,7 @@ struct Running {
     seat: Seat,
     last: EngineHeight,
     task: Handle<()>,
+    tasks: Tasks,
 }
 
 impl<E, S, M, B> Epochs<E, S, M, B>
@@ -163,11 +166,12 @@ where
         tracing::info!(epoch = epoch.get(), validators, ?index, "epoch begins");
         self.shared.guard.pass();
         self.shared.status.hold(&self.shared.guard);
+        let tasks = Tasks::default();
         let task = match seat.index {
-            Some(_) => self.validate(epoch, &seat, last).await?,
+            Some(_) => self.validate(epoch, &seat, last, &tasks).await?,
             None => self.follow(epoch, seat.clone()).await?,
         };
-        Ok(Running { epoch, seat, last, task })
+        Ok(Running { epoch, seat, last, task, tasks })
     }
 
     /// A follower hears of a finalised block once, when it is broadcast. One that it missed, entering an
@@ -194,7 +198,7 @@ where
     /// Does what the guard says. Consensus runs anew where votes are free: it holds what it was not allowed
     /// to sign for signed.
     async fn heed(&mut self, running: &mut Running) -> Result<(), EngineError> {
-        let Running { epoch, seat, last, task } = running;
+        let Running { epoch, seat, last, task, tasks } = running;
         if seat.index.is_none() {
             return Ok(());
         }
@@ -209,8 +213,11 @@ where
             Verdict::Doubt(doubt) => warn_of(&doubt),
             Verdict::Vote(barrier) => {
                 task.abort();
-                // Resolves when all of its tasks are gone, so that its journal can be opened again.
                 let _ = (&mut *task).await;
+                // Its journal and channels are opened again: nobody else may hold them any more.
+                if !tasks.gone(&self.context).await {
+                    return Err(EngineError::Ended("consensus"));
+                }
                 self.record.keep(barrier).await?;
                 let doubted = guard.doubts();
                 guard.release(barrier);
@@ -223,7 +230,7 @@ where
                     ),
                     false => tracing::info!(epoch = epoch_, above, "this node votes"),
                 }
-                *task = self.validate(*epoch, seat, *last).await?;
+                *task = self.validate(*epoch, seat, *last, tasks).await?;
             }
         }
         self.shared.status.hold(&guard);
@@ -245,11 +252,13 @@ where
         epoch: Epoch,
         seat: &Seat,
         last: EngineHeight,
+        tasks: &Tasks,
     ) -> Result<Handle<()>, EngineError> {
         let genesis = self.genesis(epoch).await?;
         self.starts += 1;
         let context = self.context.child("consensus").with_attribute("start", self.starts);
         let driver = Driver::new(context.child("driver"), self.shared.clone(), seat.clone(), last);
+        let context = Watched::new(context, tasks.clone());
         let ms = Duration::from_millis;
         let config = simplex::Config {
             scheme: seat.scheme.as_ref().clone(),
@@ -385,7 +394,8 @@ fn quorum(validators: usize) -> usize {
 pub(crate) fn warn_of(doubt: &Doubt) {
     tracing::warn!(
         %doubt,
-        "this node may have forgotten votes that it sent: it follows, and votes again when the others have moved on"
+        "this node may have forgotten votes that it sent: it follows, and votes again when the others have \
+         moved on"
     );
 }
 

@@ -69,6 +69,7 @@ mod scheme;
 pub mod sim;
 mod status;
 mod store;
+mod tasks;
 mod tls;
 mod waker;
 mod watched;

@@ -20,6 +20,7 @@ use rand_core::{TryCryptoRng, TryRng};
 
 use crate::fault::{EngineError, Fault};
 use crate::runtime::Runtime;
+use crate::tasks::Alive;
 
 /// What looks at a runtime's journals.
 pub(crate) trait Watch: Clone + Send + Sync + 'static {
@@ -33,6 +34,11 @@ pub(crate) trait Watch: Clone + Send + Sync + 'static {
 
     /// A journal is opened.
     fn opens(&self, _partition: &str) {}
+
+    /// A task begins; what is returned is dropped with it.
+    fn spawned(&self) -> Option<Alive> {
+        None
+    }
 
     /// Takes a failure of the journals' disk; `false`: it goes to whoever asked.
     fn takes(&self, operation: &str, file: &str, error: &Error) -> bool;
@@ -108,13 +114,15 @@ impl<E: Runtime, W: Watch> Spawner for Watched<E, W> {
     {
         let Self { inner, watch, may_block } = self;
         let lag = if W::LAGS && may_block { watch.lag() } else { Duration::ZERO };
-        if lag.is_zero() {
+        let alive = watch.spawned();
+        if lag.is_zero() && alive.is_none() {
             return inner.spawn(move |inner| f(Self::new(inner, watch)));
         }
         inner.spawn(move |inner| {
             let clock = inner.child("lag");
             let task = f(Self::new(inner, watch));
             async move {
+                let _alive = alive;
                 let outcome = task.await;
                 clock.sleep(lag).await;
                 outcome

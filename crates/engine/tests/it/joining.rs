@@ -148,5 +148,5 @@ fn a_floor_without_its_block_or_votes_is_refused() {
         });
     };
     refused(FLOOR, FLOOR - 1, "misses its block");
-    refused(FLOOR, FLOOR + 1, "misses its block");
+    refused(FLOOR, FLOOR + 1, "misses its votes");
 }

@@ -48,7 +48,7 @@
 //!
 //! A node that joins fills an [`Intake`] with headers and a state from other nodes. Once it is whole it is a
 //! store like any other, whose [`floor`](Store::floor) is that state's block: bodies below it come later
-//! ([`Store::put_body`]), or never.
+//! ([`Store::put_bodies`]), or never.
 //!
 //! Absent: which blocks to apply and how (`tabellion-machine`), when bodies may go, consensus.
 

@@ -13,14 +13,17 @@ const PIECE_BYTES: usize = 1 << 20;
 /// Records in a piece, at most.
 const PIECE_RECORDS: usize = 16 * 1024;
 
+/// Records above the checkpoint in the order of paths; `None` for one that is gone.
+type Changed = BTreeMap<[u8; 32], Option<Arc<[u8]>>>;
+
 /// One state, held while newer blocks are applied.
 ///
 /// It pins what it was made of: see [`Snapshot`].
 #[derive(Debug)]
 pub struct HeldState {
     snapshot: Snapshot,
-    /// Records above the checkpoint in the order of paths; made when the first piece is asked for.
-    changed: OnceLock<BTreeMap<[u8; 32], Option<Arc<[u8]>>>>,
+    /// Made when the first piece is asked for.
+    changed: OnceLock<Changed>,
 }
 
 impl HeldState {
@@ -95,7 +98,7 @@ impl HeldState {
         Ok(Piece::Split((*page).clone(), records))
     }
 
-    fn changed(&self) -> &BTreeMap<[u8; 32], Option<Arc<[u8]>>> {
+    fn changed(&self) -> &Changed {
         self.changed.get_or_init(|| {
             let mut changed = BTreeMap::new();
             for layer in self.snapshot.layers.iter().rev() {

@@ -23,6 +23,8 @@ pub struct Consortium {
     pub ports: Vec<u16>,
     pub nodes: Vec<Child>,
     published: usize,
+    /// The longest time that a publication took until it was recorded.
+    longest: Duration,
     /// Key files of members that renewed theirs.
     pub renewed: BTreeMap<&'static str, &'static str>,
 }
@@ -58,8 +60,15 @@ impl Consortium {
         let (ca, ports) = (TestCa::new(KeyKind::P256), free_ports(10));
         fs::write(folder.path().join("root.pem"), pem(&[ca.root()])).unwrap();
         fs::write(folder.path().join("plan.toml"), plan(&ports)).unwrap();
-        let mut consortium =
-            Self { folder, ca, ports, nodes: Vec::new(), published: 0, renewed: BTreeMap::new() };
+        let mut consortium = Self {
+            folder,
+            ca,
+            ports,
+            nodes: Vec::new(),
+            published: 0,
+            longest: Duration::ZERO,
+            renewed: BTreeMap::new(),
+        };
         tabellion(consortium.path(), &["network", "init", "plan.toml", "--out", "net"]).check(0, &[]);
         FOUNDERS.iter().for_each(|name| consortium.start_node(&format!("net/nodes/node-{name}")));
         consortium.until("the network answers", |consortium| consortium.run(&["ledger", "status"]).code == 0);
@@ -111,7 +120,9 @@ impl Consortium {
         let der = self.ca.issue(&format!("n{}.example", self.published));
         let chain: Vec<&[u8]> = std::iter::once(der.as_slice()).chain(self.ca.intermediates()).collect();
         fs::write(self.path().join(&name), pem(&chain)).unwrap();
+        let begin = Instant::now();
         self.sign("alpha", &["cert", "publish", &name]);
+        self.longest = self.longest.max(begin.elapsed());
         // The node that is asked first may have been down, and proves what it has until it caught up.
         let verify = ["cert", "verify", &name, "--proof-out", "status.proof"];
         self.until("the status is proved", |consortium| consortium.run(&verify).code == 0);
@@ -154,6 +165,7 @@ impl Consortium {
 
 impl Drop for Consortium {
     fn drop(&mut self) {
+        println!("{} publications; the longest took {:?}", self.published, self.longest);
         for node in &mut self.nodes {
             let _ = node.kill();
             let _ = node.wait();
@@ -203,8 +215,10 @@ fn a_fifth_organisation_joins_and_an_old_validator_leaves() {
     // Every decision is found again from the genesis document and the blocks alone.
     consortium.run(&["ledger", "export", "--out", "chain.archive"]).check(0, &[]);
     let replay = ["ledger", "replay", "chain.archive", "--genesis", "net/genesis.cbor"];
-    let decisions = ["add-member", "add-validator", "remove-validator", "status        executed  3 for"];
-    tabellion(consortium.path(), &replay).check(0, &decisions);
+    let found = tabellion(consortium.path(), &replay).check(0, &[]).out;
+    for words in ["add-member", "add-validator", "remove-validator", "status        executed  3 for"] {
+        assert!(found.contains(words), "'{words}' is missing: {found}");
+    }
     tabellion(consortium.path(), &[&replay[..2], &["echo.json"], &replay[3..]].concat())
         .check(1, &["no archive"]);
     // The fifth node has the same chain, and shows it by its own face.

@@ -1,6 +1,7 @@
 //! The built binary, run as a user runs it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
+mod clock;
 mod disk_full;
 mod governance;
 mod keys;

@@ -61,7 +61,7 @@ fn plan(ports: &[u16]) -> String {
 }
 
 impl Network {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let mut network = Self::make();
         (0..4).for_each(|index| network.start_node(index));
         network
@@ -91,10 +91,15 @@ impl Network {
     }
 
     pub fn start_node(&mut self, index: usize) {
+        self.start_node_by(index, Command::new(TABELLION));
+    }
+
+    /// Starts a node by a command that runs the program with more arguments.
+    pub fn start_node_by(&mut self, index: usize, mut program: Command) {
         let name = NODES[index];
         let log =
             fs::OpenOptions::new().create(true).append(true).open(self.path().join(format!("{name}.log")));
-        let child = Command::new(TABELLION)
+        let child = program
             .args(["node", "--config", &format!("net/nodes/{name}")])
             .current_dir(self.path())
             .stdout(Stdio::null())
@@ -104,14 +109,14 @@ impl Network {
     }
 
     /// SIGKILL, at whatever the node is doing.
-    fn kill_node(&mut self, index: usize) {
+    pub fn kill_node(&mut self, index: usize) {
         if let Some(mut child) = self.nodes[index].take() {
             child.kill().unwrap();
             child.wait().unwrap();
         }
     }
 
-    fn url(&self, index: usize) -> String {
+    pub fn url(&self, index: usize) -> String {
         let file = fs::read_to_string(self.path().join("net/client.toml")).unwrap();
         let nodes: toml::Value = toml::from_str(&file).unwrap();
         nodes["nodes"][index].as_str().unwrap().to_owned()
