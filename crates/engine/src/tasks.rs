@@ -16,7 +16,8 @@ const SETTLE: Duration = Duration::from_millis(20);
 /// Looks before it counts as stuck: ten seconds of them.
 const LOOKS_MAX: usize = 5_000;
 
-/// The tasks of a part: give it to [`Watched`](crate::watched::Watched) as its watch, and the part that runtime.
+/// The tasks of a part: give it to [`Watched`](crate::watched::Watched) as its watch, and the part that
+/// runtime.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tasks(Arc<AtomicUsize>);
 

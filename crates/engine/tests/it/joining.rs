@@ -2,7 +2,7 @@
 
 use tabellion_engine::EngineError;
 
-use crate::world::{Plan, simulate};
+use crate::world::{Plan, World, simulate};
 
 const EPOCH_BLOCKS: u64 = 10;
 /// The last block of the second epoch.
@@ -17,17 +17,22 @@ fn plan() -> Plan {
     Plan { nodes: ALL.len(), epoch_blocks: EPOCH_BLOCKS, heartbeat_ms: 5_000, ..Plan::new(4) }
 }
 
+/// Three of the four validators make so many blocks before anybody else comes.
+async fn three_validators_do(world: &mut World, jobs: u64) {
+    for index in 0..3 {
+        world.start(index).await;
+    }
+    world.link(&ALL).await;
+    for job in 1..=jobs {
+        world.node(0).machine.submit(job);
+        world.done(&[0, 1, 2], job, 10_000).await;
+    }
+}
+
 #[test]
 fn a_node_that_starts_from_a_floor_catches_up_votes_and_restarts() {
     simulate(70, plan(), |mut world| async move {
-        for index in 0..3 {
-            world.start(index).await;
-        }
-        world.link(&ALL).await;
-        for job in 1..=35 {
-            world.node(0).machine.submit(job);
-            world.done(&[0, 1, 2], job, 10_000).await;
-        }
+        three_validators_do(&mut world, 35).await;
         for index in [VALIDATOR, FOLLOWER] {
             world.sync_state(index, 0, FLOOR);
             world.start(index).await;
@@ -63,14 +68,7 @@ fn a_node_that_starts_from_a_floor_catches_up_votes_and_restarts() {
 #[test]
 fn a_floor_may_lie_within_an_epoch() {
     simulate(72, plan(), |mut world| async move {
-        for index in 0..3 {
-            world.start(index).await;
-        }
-        world.link(&ALL).await;
-        for job in 1..=25 {
-            world.node(0).machine.submit(job);
-            world.done(&[0, 1, 2], job, 10_000).await;
-        }
+        three_validators_do(&mut world, 25).await;
         for index in [VALIDATOR, FOLLOWER] {
             world.sync_state(index, 0, FLOOR + 4);
             world.start(index).await;
@@ -105,14 +103,7 @@ fn a_follower_that_comes_late_to_an_idle_ledger_gets_its_newest_block() {
 #[test]
 fn a_node_that_crashes_right_after_its_state_sync_starts_from_the_floor_again() {
     simulate(71, plan(), |mut world| async move {
-        for index in 0..3 {
-            world.start(index).await;
-        }
-        world.link(&ALL).await;
-        for job in 1..=25 {
-            world.node(0).machine.submit(job);
-            world.done(&[0, 1, 2], job, 10_000).await;
-        }
+        three_validators_do(&mut world, 25).await;
         world.sync_state(FOLLOWER, 0, FLOOR);
         for ms in [0, 1, 2, 5, 10, 20, 40] {
             world.start(FOLLOWER).await;
@@ -130,14 +121,7 @@ fn a_node_that_crashes_right_after_its_state_sync_starts_from_the_floor_again() 
 fn a_floor_without_its_block_or_votes_is_refused() {
     let refused = |floor: u64, copied: u64, problem: &'static str| {
         simulate(72, plan(), |mut world| async move {
-            for index in 0..3 {
-                world.start(index).await;
-            }
-            world.link(&ALL).await;
-            for job in 1..=25 {
-                world.node(0).machine.submit(job);
-                world.done(&[0, 1, 2], job, 10_000).await;
-            }
+            three_validators_do(&mut world, 25).await;
             world.sync_state(FOLLOWER, 0, floor);
             world.shelves[FOLLOWER] = world.shelves[0].synced(copied, EPOCH_BLOCKS);
             world.start(FOLLOWER).await;

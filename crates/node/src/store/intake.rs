@@ -15,14 +15,14 @@ mod chain;
 
 use std::path::Path;
 
-use redb::{Builder, Database, ReadableTable, Table, TableDefinition};
+use redb::{Database, ReadableTable, Table, TableDefinition};
 use tabellion_ledger::trie::{OpenedPiece, Page, PageId};
 use tabellion_ledger::{HeaderHash, Height, LedgerId, StateRoot};
 
 use super::base::{Checkpoint, StateDatabase, record_key};
 use super::chain::Chain;
 use super::rows::{META, STATE, read, write};
-use super::{CHAIN_FILE, STATE_FILE, StoreConfig, StoreError};
+use super::{StoreConfig, StoreError, open_databases};
 
 pub use self::chain::{ChainEnd, Finish};
 
@@ -58,15 +58,7 @@ type State<'a> = Table<'a, &'static [u8], &'static [u8]>;
 impl Intake {
     /// Opens the intake in a folder, or begins one.
     pub fn open(folder: &Path, ledger: LedgerId, config: &StoreConfig) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder)
-            .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
-        let open = |name: &str, cache_bytes: usize| {
-            let path = folder.join(name);
-            let opened = Builder::new().set_cache_size(cache_bytes).create(&path);
-            opened.map_err(|source| StoreError::Open { path, source })
-        };
-        let chain = open(CHAIN_FILE, config.chain_cache_bytes)?;
-        let state = open(STATE_FILE, config.state_cache_bytes)?;
+        let (chain, state) = open_databases(folder, config)?;
         Chain::prepare(&chain, ledger)?;
         StateDatabase::prepare(&state, ledger)?;
         let tables = write(&state, |transaction| {

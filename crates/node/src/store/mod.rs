@@ -142,15 +142,7 @@ impl Store {
     /// Errors: a folder of another ledger or format, one in use by another process, a state that does not
     /// belong to the blocks beside it, I/O.
     pub fn open(folder: &Path, ledger: LedgerId, config: StoreConfig) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder)
-            .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
-        let open = |name: &str, cache_bytes: usize| {
-            let path = folder.join(name);
-            let opened = Builder::new().set_cache_size(cache_bytes).create(&path);
-            opened.map_err(|source| StoreError::Open { path, source })
-        };
-        let chain = open(CHAIN_FILE, config.chain_cache_bytes)?;
-        let state = open(STATE_FILE, config.state_cache_bytes)?;
+        let (chain, state) = open_databases(folder, &config)?;
         Self::over(chain, state, ledger, config)
     }
 
@@ -172,6 +164,18 @@ impl Store {
         let tip = RwLock::new(Tip::new(base));
         Ok(Self { chain, state, tip, checkpointing: Mutex::new(()), config })
     }
+}
+
+/// Opens the files of the blocks and of the state in a folder, or makes them.
+fn open_databases(folder: &Path, config: &StoreConfig) -> Result<(Database, Database), StoreError> {
+    std::fs::create_dir_all(folder)
+        .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
+    let open = |name: &str, cache_bytes: usize| {
+        let path = folder.join(name);
+        let opened = Builder::new().set_cache_size(cache_bytes).create(&path);
+        opened.map_err(|source| StoreError::Open { path, source })
+    };
+    Ok((open(CHAIN_FILE, config.chain_cache_bytes)?, open(STATE_FILE, config.state_cache_bytes)?))
 }
 
 /// A lock whose holder panicked guards what it guarded before: all changes under our locks are single
