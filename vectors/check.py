@@ -563,8 +563,43 @@ def outline(value, header):
 def standing(record, at):
     if record is None:
         return "unknown"
-    status, _, _, _, (_, until), *_ = decode(record)
+    need(len(decode(record)) == 13, "not a record of a certificate")
+    status, _, _, _, _, (_, until), *_ = decode(record)
     return {1: "suspended", 2: "revoked"}.get(status) or ("expired" if until < at else "valid")
+
+
+def evidence(value):
+    kind, digest, signer, at, until, number = value
+    need(kind in (0, 1, 2, 3) and len(digest) == len(signer) == 32 and at <= until, "not an evidence")
+    need(len(number) <= 20 and number[:1] != b"\0", "not a number")
+    return kind, digest, signer
+
+
+def certificate_record(value):
+    need(len(value) == 13, "not a record of a certificate")
+    status, reason, sequence, *_, submitter, used, previous = value
+    need(status == {None: 0, 6: 1}.get(reason, 2) and reason in (None, 0, 1, 2, 3, 4, 5, 6, 9, 10), "another status")
+    need((sequence == 0) == (used is None) == (previous is None), "no history")
+    need(len(submitter) == 32, "no submitter")
+    if used is not None:
+        evidence(used)
+
+
+ED25519 = bytes.fromhex("300506032b6570")
+
+
+def signed_with(key, message, signature):
+    algorithm, content = signature
+    need(algorithm == ED25519, "another algorithm")
+    ed25519(key, message, content)
+
+
+def statement(value, ledger):
+    """Section 14.5: a CA's statement; what it signs, and what it says."""
+    signed, _ = value
+    context, named, certificate, reason, at, sequence = decode(signed)
+    need(context == "tabellion/ca-statement/1" and named == ledger, "not a statement for this ledger")
+    return signed, certificate, reason, at, sequence
 
 
 # ---- The vectors --------------------------------------------------------------------------------------------------
@@ -582,6 +617,8 @@ class Vectors:
         say = lambda name, value: need(facts[name] == value.hex(), f"{name} is {value.hex()}")
         if kind == "Certificate":
             return say("certificate_id", sha256(data))
+        if kind in ("OcspResponse", "CertificateList"):
+            return say("hash", sha256(data))
         if kind == "StateRoot":
             state = {state_path(n, bytes.fromhex(k)): sha256(bytes.fromhex(v)) for n, k, v in facts["records"]}
             need(trie_root(state) == data == fields(HEADER, decode(self.bytes["header-3"]))["state_root"], "root")
@@ -625,6 +662,8 @@ class Vectors:
         elif kind in ("HistoryState", "LaneState", "CertificateRecord", "KeyRecord", "Scheduled"):
             say("path", state_path(facts["map"], bytes.fromhex(facts["key"])))
             say("value_hash", sha256(data))
+            if kind == "CertificateRecord":
+                certificate_record(value)
             if kind == "HistoryState":
                 root = fields(HEADER, decode(self.bytes["header-3"]))["history_root"]
                 need(frontier_root(value) == root, "another history root")
@@ -666,9 +705,32 @@ class Vectors:
             need(header["height"] == facts["height"], "another height")
         elif kind == "ChainHeader":
             need(value[0] in (0, 1), "not a chain header")
+        elif kind == "SignedStatement":
+            signed, certificate, *_ = statement(value, self.trust.ledger)
+            say("signed", signed)
+            need(certificate == sha256(self.bytes["lifecycle-old"]), "another certificate")
+            signed_with(bytes.fromhex(facts["signer_key"]), signed, value[1])
+        elif kind == "Action" and value[0] == 1:
+            self.changes(value[1])
+        elif kind == "Action" and value[0] == 2:
+            (new, *_), old, _, signature = value[1]
+            message = encode(["tabellion/renewal/1", self.trust.ledger, old, new])
+            say("signed", message)
+            signed_with(bytes.fromhex(facts["signer_key"]), message, signature)
         else:
             need(kind in ("Action", "ConsortiumAction", "Parameters"), f"an unknown type {kind}")
         return None
+
+    def changes(self, changes):
+        """Section 14.2: three changes name the three pieces of evidence."""
+        names = ("statement", "ocsp", "crl")
+        for number, (certificate, issuer, _, reason, used) in enumerate(changes):
+            kind, digest, signer = evidence(used)
+            need(kind == number and digest == sha256(self.bytes["evidence-" + names[kind]]), "another evidence")
+            need(certificate == sha256(self.bytes["lifecycle-old"]), "another certificate")
+            need(issuer == signer == sha256(self.bytes["lifecycle-issuer"]), "another issuer")
+        _, _, reason, at, sequence = statement(decode(self.bytes["evidence-statement"]), self.trust.ledger)
+        need((changes[0][3], changes[0][4][3], changes[0][4][5]) == (reason, at, bytes([sequence])), "another statement")
 
     def first_state(self, records):
         """Section 11.3: the state root of the genesis header follows from the genesis document."""

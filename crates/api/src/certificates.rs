@@ -7,7 +7,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
-use tabellion_ledger::limits::{ATTACHMENT_BYTES_MAX, RECORD_BYTES_MAX, TRANSACTION_BYTES_MAX};
+use tabellion_ledger::limits::{RECORD_BYTES_MAX, TRANSACTION_BYTES_MAX};
 use tabellion_ledger::{CertificateId, KeyId, Lane, StateProof, TimeMs, Wire, cbor};
 use tabellion_machine::{
     CertificateList, KeyAnswer, ProblemDetails, PublishAnswer, PublishRequest, StatusAnswer, VerifyRequest,
@@ -36,6 +36,8 @@ const MEDIA_TYPES: [&str; 6] = [
     "application/pkix-cert",
 ];
 
+/// Bytes of a certificate with its chain: a question needs no more.
+const CHAIN_BYTES_MAX: usize = 256 * 1024;
 /// Certificates of one page of a list, unless the client asks for another number.
 const LIST_LIMIT_DEFAULT: usize = 100;
 /// Certificates of one page at most.
@@ -343,7 +345,7 @@ pub(crate) async fn verify(
     Asks(with): Asks<With>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let body = Body::receive(&face, request, &MEDIA_TYPES, 16 * ATTACHMENT_BYTES_MAX).await?;
+    let body = Body::receive(&face, request, &MEDIA_TYPES, CHAIN_BYTES_MAX).await?;
     let id = match body.is_json() {
         false => certificate_id(&body.certificates()?),
         true => match body.json()? {

@@ -97,11 +97,7 @@ impl Filter {
     fn wants(&self, notice: &Notice) -> bool {
         let certificate = match &notice.event {
             Event::Consortium(_) => None,
-            Event::Certificate(
-                tabellion_pki::Event::Published { certificate, .. }
-                | tabellion_pki::Event::Scheduled { certificate, .. }
-                | tabellion_pki::Event::Dropped { certificate, .. },
-            ) => Some(*certificate),
+            Event::Certificate(event) => Some(event.certificate()),
         };
         self.lane.is_none_or(|lane| lane == lane_of(notice))
             && (self.certificate.is_none() || self.certificate == certificate)

@@ -219,6 +219,73 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
     row("too-many-for-key", UNPROCESSABLE, "The key has too many certificates"),
     row("schedule-full", UNPROCESSABLE, "Too many publications start within that hour")
         .hint("ask for another start"),
+    // Refusals of status changes and renewals.
+    row("evidence-not-attached", UNPROCESSABLE, "The CA's feedback is not attached"),
+    row("not-issuer", UNPROCESSABLE, "The attached CA did not issue the certificate"),
+    row("end-differs", UNPROCESSABLE, "The request says another end than the certificate"),
+    row("status-differs", UNPROCESSABLE, "The CA's feedback gives another status")
+        .hint("ask for what the CA says, or ask the CA"),
+    row("evidence-differs", UNPROCESSABLE, "The request says other things of the feedback than it holds"),
+    row("not-recorded", NOT_FOUND, "The certificate is not recorded"),
+    row("issuer-differs", UNPROCESSABLE, "The recorded chain names another issuer")
+        .hint("GET /v1/certificates/<id> says which"),
+    row("revoked-for-good", CONFLICT, "The certificate is revoked, for good"),
+    row("unchanged", CONFLICT, "The certificate has that status already"),
+    row("signer-not-normal", UNPROCESSABLE, "The signer's own certificate is suspended or revoked"),
+    row("evidence-too-early", UNPROCESSABLE, "The CA's feedback speaks of the future")
+        .hint("try again soon, or look at the CA's clock"),
+    row("evidence-over", UNPROCESSABLE, "The CA's feedback may not be used any longer")
+        .hint("get a new one from the CA"),
+    row("evidence-too-old", UNPROCESSABLE, "The CA's feedback is too old").hint("get a new one from the CA"),
+    row("evidence-not-newer", CONFLICT, "Newer feedback was used before").hint("get a new one from the CA"),
+    row("crl-number-not-higher", CONFLICT, "A CRL with this number or a higher one was used before")
+        .hint("get a new one from the CA"),
+    row("statement-sequence", CONFLICT, "The statement is for another place in the certificate's history")
+        .hint("GET /v1/certificates/<id> says the sequence; a statement is for the next one"),
+    row("renewal-name-differs", UNPROCESSABLE, "A renewal keeps the distinguished name")
+        .hint("publish the new certificate, and revoke the old one"),
+    row("renewal-without-name", UNPROCESSABLE, "A certificate without subject cannot be renewed")
+        .hint("publish the new certificate, and revoke the old one"),
+    row("renewal-not-normal", CONFLICT, "The certificate to be renewed is not in good standing"),
+    row("renewal-over", UNPROCESSABLE, "The certificate to be renewed has expired")
+        .hint("publish the new certificate"),
+    row("renewal-too-early", UNPROCESSABLE, "The new certificate is not valid yet")
+        .hint("renew when it is, or publish it now and revoke the old one later"),
+    // Refusals of a CA's feedback.
+    row("evidence-too-large", UNPROCESSABLE, "The CA's feedback is too large")
+        .hint("instead of a large CRL use an OCSP response, or a statement of the CA"),
+    row("evidence-truncated", UNPROCESSABLE, "The CA's feedback is cut off"),
+    row("evidence-trailing-bytes", UNPROCESSABLE, "Other bytes follow the CA's feedback"),
+    row("evidence-malformed", UNPROCESSABLE, "The CA's feedback cannot be read")
+        .hint("send OCSP responses and CRLs as DER"),
+    row("evidence-not-canonical", UNPROCESSABLE, "The CA's feedback is not in DER"),
+    row("evidence-too-many-parts", UNPROCESSABLE, "The CA's feedback has too many parts"),
+    row("evidence-ambiguous", UNPROCESSABLE, "The CA's feedback says something twice"),
+    row("evidence-unknown-extension", UNPROCESSABLE, "The CA's feedback has an unknown critical extension"),
+    row("evidence-algorithm", UNPROCESSABLE, "An algorithm of the CA's feedback is not accepted"),
+    row("evidence-algorithms-differ", UNPROCESSABLE, "The CA's feedback names two algorithms"),
+    row("evidence-key", UNPROCESSABLE, "The signer's key is not accepted"),
+    row("evidence-algorithm-does-not-fit-key", UNPROCESSABLE, "The algorithm does not fit the signer's key"),
+    row("evidence-signature", FORBIDDEN, "The signature of the feedback or renewal does not hold"),
+    row("evidence-of-other-ca", UNPROCESSABLE, "The feedback is about another CA's certificates"),
+    row("evidence-of-other-certificate", UNPROCESSABLE, "The feedback is about another certificate"),
+    row("evidence-for-other-ledger", UNPROCESSABLE, "The statement is for another ledger"),
+    row("response-not-successful", UNPROCESSABLE, "The OCSP response is an error"),
+    row("response-type", UNPROCESSABLE, "The OCSP response is not a basic one"),
+    row("status-unknown", UNPROCESSABLE, "The OCSP responder does not know the certificate"),
+    row("responder-unknown", FORBIDDEN, "The OCSP responder is neither the CA nor its delegate"),
+    row("delegate-not-of-ca", FORBIDDEN, "The CA did not issue the OCSP delegate's certificate"),
+    row("delegate-usage", FORBIDDEN, "The OCSP delegate's certificate is not for that")
+        .hint("it needs the extended key usage OCSPSigning"),
+    row("delegate-not-valid", FORBIDDEN, "The OCSP delegate's certificate was not valid"),
+    row("delta-crl", UNPROCESSABLE, "A delta CRL is no feedback here").hint("send the complete CRL"),
+    row("indirect-crl", UNPROCESSABLE, "An indirect CRL is no feedback here")
+        .hint("use an OCSP response, or a statement of the CA"),
+    row("partial-crl", UNPROCESSABLE, "A CRL for a part of the certificates is no feedback here")
+        .hint("use an OCSP response, or a statement of the CA"),
+    row("crl-number", UNPROCESSABLE, "The CRL has no usable number"),
+    row("removed-from-crl", UNPROCESSABLE, "removeFromCRL belongs into delta CRLs"),
+    row("crl-usage", FORBIDDEN, "The CA's certificate is not for CRLs"),
     // Refusals of a certificate or its chain.
     row("too-large", UNPROCESSABLE, "A certificate is too large"),
     row("too-many-intermediates", UNPROCESSABLE, "Too many intermediate certificates"),

@@ -20,6 +20,7 @@ mod error;
 mod event;
 mod key;
 mod key_file;
+mod lifecycle;
 mod light;
 mod node;
 mod offline;
@@ -43,6 +44,7 @@ pub use key::{KeyError, SigningKey};
 pub use key_file::{
     KeyFileError, Protection, is_encrypted_key_file, is_readable_by_others, read_key_file, write_key_file,
 };
+pub use lifecycle::{ChangeRequest, FeedbackError};
 pub use light::{LightClient, LightError, Observation};
 pub use node::{CBOR, NodeClient, NodeError, Submitted};
 pub use offline::{

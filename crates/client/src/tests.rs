@@ -4,6 +4,7 @@ mod certificates;
 mod chain;
 mod governed;
 mod keys;
+mod lifecycle;
 mod light;
 mod offline;
 mod publish;

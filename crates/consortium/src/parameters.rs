@@ -45,6 +45,7 @@ impl Parameters {
     pub fn check(&self) -> Result<(), ParameterFault> {
         self.block.check()?;
         self.transaction.check()?;
+        self.certificate.check()?;
         self.governance.check()?;
         self.quota.check()?;
         governance::check_retention(&self.retention)

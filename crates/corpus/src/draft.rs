@@ -206,14 +206,14 @@ pub fn name(text: &str) -> Vec<u8> {
     encode(&text.parse::<Name>().expect("a distinguished name"))
 }
 
-fn encode_extension(extension: &DraftExtension) -> Vec<u8> {
+pub(crate) fn encode_extension(extension: &DraftExtension) -> Vec<u8> {
     let critical: &[u8] = if extension.critical { &[1, 1, 0xff] } else { &[] };
     let value = OctetString::new(extension.value.clone()).expect("short");
     sequence(&[&encode(&extension.identifier), critical, &encode(&value)])
 }
 
 /// Source: RFC 5280 4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050.
-fn time(at: TimeMs) -> Vec<u8> {
+pub(crate) fn time(at: TimeMs) -> Vec<u8> {
     let at = std::time::Duration::from_secs(at.seconds());
     let date = DateTime::from_unix_duration(at).expect("up to the year 9999");
     if date.year() < 2050 {
@@ -231,7 +231,7 @@ pub(crate) fn sequence(parts: &[&[u8]]) -> Vec<u8> {
     encode(&Any::new(Tag::Sequence, parts.concat()).expect("values of tests are small"))
 }
 
-fn context(number: u32, content: &[u8]) -> Vec<u8> {
+pub(crate) fn context(number: u32, content: &[u8]) -> Vec<u8> {
     let tag = Tag::ContextSpecific { constructed: true, number: TagNumber(number) };
     encode(&Any::new(tag, content.to_vec()).expect("values of tests are small"))
 }

@@ -52,6 +52,11 @@ pub fn extended_key_usage(purposes: &[ObjectIdentifier]) -> DraftExtension {
     extension(oid::ID_CE_EXT_KEY_USAGE, false, encode(&ExtendedKeyUsage(purposes.to_vec())))
 }
 
+/// For an OCSP delegate.
+pub fn ocsp_signing() -> DraftExtension {
+    extended_key_usage(&[oid::ID_KP_OCSP_SIGNING])
+}
+
 fn dns(name: &str) -> GeneralName {
     GeneralName::DnsName(Ia5String::new(name).expect("ASCII"))
 }

@@ -73,6 +73,132 @@ fn failures(said: &str) -> Vec<(String, String)> {
     found
 }
 
+/// A CA of the `openssl` command: what it signs is what CAs in the field sign.
+pub struct OpensslCa {
+    folder: tempfile::TempDir,
+}
+
+impl OpensslCa {
+    /// A CA with a P-256 key, one certificate under it, and a delegate for OCSP responses.
+    ///
+    /// Errors: the command cannot be run, or refuses.
+    pub fn new() -> std::io::Result<Self> {
+        let ca = Self { folder: tempfile::tempdir()? };
+        ca.write("index.txt", "")?;
+        ca.write("crlnumber", "1000\n")?;
+        ca.write("serial", "01\n")?;
+        let config = "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\ncrlnumber=crlnumber\nserial=serial\n\
+            default_md=sha256\ndefault_crl_days=3\nnew_certs_dir=.\npolicy=p\nrand_serial=yes\n\
+            [p]\ncommonName=supplied\n[leaf]\nkeyUsage=digitalSignature\n\
+            [ocsp]\nextendedKeyUsage=OCSPSigning\nkeyUsage=digitalSignature\n\
+            [crl]\nauthorityKeyIdentifier=keyid\n";
+        ca.write("ca.cnf", config)?;
+        let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout"];
+        ca.run(
+            "req",
+            &[&["-x509", "-subj", "/CN=Openssl CA", "-days", "30"][..], &key, &["ca.key", "-out", "ca.pem"]]
+                .concat(),
+        )?;
+        for (name, section) in [("leaf", "leaf"), ("delegate", "ocsp")] {
+            let (key_file, request, file) =
+                (format!("{name}.key"), format!("{name}.csr"), format!("{name}.pem"));
+            let subject = format!("/CN={name}");
+            ca.run(
+                "req",
+                &[&["-subj", subject.as_str()][..], &key, &[&key_file, "-out", &request]].concat(),
+            )?;
+            ca.run(
+                "ca",
+                &[
+                    "-batch",
+                    "-config",
+                    "ca.cnf",
+                    "-cert",
+                    "ca.pem",
+                    "-keyfile",
+                    "ca.key",
+                    "-days",
+                    "20",
+                    "-notext",
+                    "-extensions",
+                    section,
+                    "-in",
+                    &request,
+                    "-out",
+                    &file,
+                ],
+            )?;
+        }
+        Ok(ca)
+    }
+
+    /// The CA's certificate, DER.
+    pub fn certificate(&self) -> std::io::Result<Vec<u8>> {
+        self.der("ca.pem")
+    }
+
+    /// The certificate under it, DER.
+    pub fn leaf(&self) -> std::io::Result<Vec<u8>> {
+        self.der("leaf.pem")
+    }
+
+    /// Revokes the certificate, for one of the reasons that the command knows.
+    pub fn revoke(&self, reason: &str) -> std::io::Result<()> {
+        let common = ["-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key"];
+        self.run("ca", &[&common[..], &["-revoke", "leaf.pem", "-crl_reason", reason]].concat())
+    }
+
+    /// A CRL, DER.
+    pub fn crl(&self) -> std::io::Result<Vec<u8>> {
+        let common = ["-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key"];
+        self.run("ca", &[&common[..], &["-gencrl", "-crlexts", "crl", "-out", "crl.pem"]].concat())?;
+        self.run("crl", &["-in", "crl.pem", "-outform", "DER", "-out", "crl.der"])?;
+        std::fs::read(self.folder.path().join("crl.der"))
+    }
+
+    /// An OCSP response on the certificate, by the CA itself or by its delegate, with a CertID of this
+    /// digest.
+    pub fn ocsp(&self, by_delegate: bool, digest: &str) -> std::io::Result<Vec<u8>> {
+        let signer: [&str; 4] = match by_delegate {
+            true => ["-rsigner", "delegate.pem", "-rkey", "delegate.key"],
+            false => ["-rsigner", "ca.pem", "-rkey", "ca.key"],
+        };
+        let digest = format!("-{digest}");
+        let question = ["-index", "index.txt", "-CA", "ca.pem", "-issuer", "ca.pem", digest.as_str()];
+        let rest = ["-cert", "leaf.pem", "-ndays", "1", "-noverify", "-respout", "response.der"];
+        self.run("ocsp", &[&question[..], &signer, &rest].concat())?;
+        std::fs::read(self.folder.path().join("response.der"))
+    }
+
+    /// A signature with the CA's key, as it stands in certificates: what `openssl dgst` makes.
+    pub fn sign(&self, message: &[u8]) -> std::io::Result<Vec<u8>> {
+        std::fs::write(self.folder.path().join("message"), message)?;
+        self.run("dgst", &["-sha256", "-sign", "ca.key", "-out", "signature", "message"])?;
+        std::fs::read(self.folder.path().join("signature"))
+    }
+
+    fn der(&self, pem: &str) -> std::io::Result<Vec<u8>> {
+        self.run("x509", &["-in", pem, "-outform", "DER", "-out", "one.der"])?;
+        std::fs::read(self.folder.path().join("one.der"))
+    }
+
+    fn write(&self, name: &str, text: &str) -> std::io::Result<()> {
+        std::fs::write(self.folder.path().join(name), text)
+    }
+
+    fn run(&self, command: &str, arguments: &[&str]) -> std::io::Result<()> {
+        let output =
+            Command::new("openssl").arg(command).args(arguments).current_dir(self.folder.path()).output()?;
+        match output.status.success() {
+            true => Ok(()),
+            false => {
+                let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                Err(std::io::Error::other(format!("openssl {command} {arguments:?}: {said}")))
+            }
+        }
+    }
+}
+
 struct Files<'a> {
     folder: &'a Path,
     written: BTreeMap<Vec<u8>, PathBuf>,

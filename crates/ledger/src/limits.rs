@@ -11,8 +11,9 @@ pub const TRANSACTION_BYTES_MAX: usize = 512 * 1024;
 pub const ENVELOPE_BYTES_MAX: usize = 128 * 1024;
 /// Attachments of one transaction: 256 certificates and the intermediates that they share.
 pub const ATTACHMENTS_MAX: usize = 320;
-/// Bytes of one attachment. ML-DSA-87 leaf certificates take 7.5 KiB; X.509 in the field stays below 8 KiB.
-pub const ATTACHMENT_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of one attachment: a CRL with about 7,000 entries, and half of a transaction. Certificates have a
+/// limit of their own among the parameters.
+pub const ATTACHMENT_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of a header: ten fields of fixed size.
 pub const HEADER_BYTES_MAX: usize = 512;
 /// Bytes of a lane header.

@@ -7,7 +7,7 @@ mod consortium;
 
 use serde::{Deserialize, Serialize};
 use tabellion_ledger::Header;
-use tabellion_pki::{CertificateRecord, Standing};
+use tabellion_pki::{CertificateRecord, Evidence, Standing};
 use utoipa::ToSchema;
 
 pub use consortium::{
@@ -156,6 +156,9 @@ pub struct TransactionAnswer {
 pub struct RecordAnswer {
     /// `normal`, `suspended` or `revoked`.
     pub status: String,
+    /// Why it is suspended or revoked, by the words of RFC 5280: `key-compromise`, `superseded`, ...
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// 0 for the first record, one more for each change.
     pub sequence: u64,
     /// The block since which the record holds.
@@ -174,12 +177,48 @@ pub struct RecordAnswer {
     pub root: String,
     /// The block whose body holds the publication.
     pub published_height: u64,
+    /// The key on the ledger that signed the transaction.
+    pub submitter: String,
+    /// What the status rests on; none for the first record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<EvidenceAnswer>,
+    /// SHA-256 of the record before; none for the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
+}
+
+/// What the status of a certificate rests on (X.1409 C13).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EvidenceAnswer {
+    /// `statement`, `ocsp`, `crl` or `renewal`.
+    pub kind: String,
+    /// SHA-256 of the evidence; of a renewal, of the new certificate.
+    pub hash: String,
+    /// SHA-256 of the certificate whose key signed it.
+    pub signer: String,
+    /// The moment of which it speaks. Unit: ms since 1970.
+    pub at_ms: u64,
+    /// Number of a CRL or statement, hexadecimal; `0` for others.
+    pub number: String,
+}
+
+impl From<&Evidence> for EvidenceAnswer {
+    fn from(evidence: &Evidence) -> Self {
+        Self {
+            kind: evidence.kind.to_string(),
+            hash: evidence.hash.to_string(),
+            signer: evidence.signer.to_string(),
+            at_ms: evidence.at.0,
+            number: evidence.number.to_string(),
+        }
+    }
 }
 
 impl From<&CertificateRecord> for RecordAnswer {
     fn from(record: &CertificateRecord) -> Self {
         Self {
             status: record.status.to_string(),
+            reason: record.reason.map(|reason| reason.to_string()),
             sequence: record.sequence,
             since_height: record.since_height.0,
             since_ms: record.since_time.0,
@@ -189,6 +228,9 @@ impl From<&CertificateRecord> for RecordAnswer {
             issuer: record.issuer.to_string(),
             root: record.root.to_string(),
             published_height: record.published_height.0,
+            submitter: record.submitter.to_string(),
+            evidence: record.evidence.as_ref().map(EvidenceAnswer::from),
+            previous: record.previous.map(|hash| hash.to_string()),
         }
     }
 }

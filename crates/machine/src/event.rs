@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 use tabellion_ledger::{Height, TimeMs, TransactionId};
 
 /// An event of one of the services.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most events are the larger ones, and all are short-lived: a box each would cost more"
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "lane", rename_all = "kebab-case")]
 pub enum Event {

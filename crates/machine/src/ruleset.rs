@@ -140,7 +140,11 @@ impl Ruleset {
     /// The rules by which the certificate lane applies.
     pub(crate) fn certificate_rules(&self) -> pki::Rules<'_> {
         let rules = &self.parameters.certificate;
-        pki::Rules { anchors: &rules.anchors, schedule_ahead_ms_max: rules.schedule_ahead_ms_max }
+        pki::Rules {
+            anchors: &rules.anchors,
+            schedule_ahead_ms_max: rules.schedule_ahead_ms_max,
+            evidence_age_ms_max: rules.evidence_age_ms_max,
+        }
     }
 }
 

@@ -1,3 +1,5 @@
+mod lifecycle;
+
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};

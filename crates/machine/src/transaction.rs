@@ -27,8 +27,8 @@ pub struct Checked {
 pub enum Work {
     /// Govern the consortium.
     Consortium(Box<consortium::Checked>),
-    /// Publish certificates.
-    Certificate(pki::CheckedPublish),
+    /// Publish certificates, change their status, renew them.
+    Certificate(pki::Checked),
 }
 
 impl Checked {
@@ -67,9 +67,7 @@ impl Checked {
         match &self.work {
             // What the members decided is kept for good.
             Work::Consortium(_) => TimeMs::MAX,
-            Work::Certificate(publish) => {
-                publish.entries.iter().map(|entry| entry.entry.effective().until).max().unwrap_or_default()
-            }
+            Work::Certificate(request) => request.latest_expiry(),
         }
     }
 }
@@ -118,8 +116,8 @@ pub fn check(
             Lane::Consortium => check_consortium(&transaction, &by, rules),
             _ => {
                 let action = action_of(&transaction)?;
-                let (outcome, of_chains) =
-                    pki::check(&action, transaction.attachments(), rules.prepared(), cache);
+                let (attachments, ledger) = (transaction.attachments(), rules.ledger());
+                let (outcome, of_chains) = pki::check(&action, attachments, &ledger, rules.prepared(), cache);
                 learned = of_chains;
                 Ok(Work::Certificate(outcome?))
             }
@@ -225,10 +223,11 @@ pub(crate) fn apply(
             let effects = consortium::apply(governing, &by, ctx, &judge, view)?;
             Ok(joined(usage, effects, Event::Consortium))
         }
-        Work::Certificate(publish) => {
+        Work::Certificate(request) => {
             consortium::require_running(view)?;
             by.require(&PUBLISHERS)?;
-            let effects = pki::apply(publish, ctx, &rules.certificate_rules(), view)?;
+            let key = checked.transaction.submitter();
+            let effects = pki::apply(request, &key, ctx, &rules.certificate_rules(), view)?;
             Ok(joined(usage, effects, Event::Certificate))
         }
     }

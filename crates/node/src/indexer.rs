@@ -73,19 +73,17 @@ fn rows(block: &Block) -> Vec<IndexRow> {
 
 /// The same of a transaction whose certificates were read when it was checked.
 fn rows_of_checked(checked: &Checked, height: Height) -> Vec<IndexRow> {
-    let Work::Certificate(publish) = checked.work() else { return Vec::new() };
+    let Work::Certificate(request) = checked.work() else { return Vec::new() };
     let row = |entry: &CheckedEntry| row(&entry.entry, entry.chain.as_ref().map(|(facts, _)| facts), height);
-    publish.entries.iter().map(row).collect()
+    request.published().iter().map(row).collect()
 }
 
 fn rows_of(transaction: &Transaction, height: Height) -> Vec<IndexRow> {
-    let Ok(Action::Publish(entries)) = Action::from_bytes(&transaction.content().action) else {
-        return Vec::new();
-    };
+    let Ok(action) = Action::from_bytes(&transaction.content().action) else { return Vec::new() };
     let attached: BTreeMap<_, _> =
         transaction.attachments().iter().map(|der| (CertificateId::of(der), der)).collect();
     let facts = |entry: &Entry| attached.get(&entry.certificate).and_then(|der| Facts::of(der).ok());
-    entries.iter().map(|entry| row(entry, facts(entry).as_ref(), height)).collect()
+    action.published().iter().map(|entry| row(entry, facts(entry).as_ref(), height)).collect()
 }
 
 /// A ledger of identifiers has no names to ask for.

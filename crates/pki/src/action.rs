@@ -5,15 +5,18 @@ use tabellion_ledger::cbor::{self, DecodeError, Reader, Wire, Writer};
 use tabellion_ledger::limits::ENVELOPE_BYTES_MAX;
 use tabellion_ledger::{CertificateId, KeyId, TimeMs};
 
+use crate::change::{Renewal, StatusChange};
 use crate::state::Status;
 
-/// Certificates in one transaction: a CA's upload. Bounded so that one transaction stays within a quarter of
-/// a block.
+/// Certificates in one transaction: a CA's upload, or what one CRL says of them. Bounded so that one
+/// transaction stays within a quarter of a block.
 pub const ENTRIES_MAX: usize = 256;
 /// Intermediate certificates that an entry may name; the ledger's parameters may say less.
 pub const INTERMEDIATES_MAX: usize = 8;
 
 const PUBLISH: u64 = 0;
+const CHANGE: u64 = 1;
+const RENEW: u64 = 2;
 
 /// A span of time, both ends included.
 ///
@@ -118,11 +121,15 @@ impl Wire for Entry {
 
 /// An action of the certificate lane.
 ///
-/// Shape: [number, arguments]; 0 publish: [[entry, ...]].
+/// Shape: [number, arguments]; 0 publish: [[entry, ...]]; 1 change: [[status change, ...]]; 2 renew: renewal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Publish certificates: all of them or none.
     Publish(Vec<Entry>),
+    /// Revoke, suspend or resume certificates: all of them or none (X.1409 C8, C13).
+    Change(Vec<StatusChange>),
+    /// Publish a certificate and revoke the one that it replaces (X.1409 C15).
+    Renew(Box<Renewal>),
 }
 
 impl Action {
@@ -131,25 +138,41 @@ impl Action {
         cbor::from_bytes(bytes, ENVELOPE_BYTES_MAX)
     }
 
-    /// The latest moment at which something that this action records expires; a lane header carries it.
-    pub fn latest_expiry(&self) -> TimeMs {
-        let Self::Publish(entries) = self;
-        entries.iter().map(|entry| entry.effective().until).max().unwrap_or_default()
+    /// What it publishes.
+    pub fn published(&self) -> &[Entry] {
+        match self {
+            Self::Publish(entries) => entries,
+            Self::Change(_) => &[],
+            Self::Renew(renewal) => std::slice::from_ref(&renewal.entry),
+        }
     }
 }
 
 impl Wire for Action {
     fn encode(&self, out: &mut Writer) {
-        let Self::Publish(entries) = self;
         out.array(2);
-        out.uint(PUBLISH);
-        out.list(entries);
+        match self {
+            Self::Publish(entries) => {
+                out.uint(PUBLISH);
+                out.list(entries);
+            }
+            Self::Change(changes) => {
+                out.uint(CHANGE);
+                out.list(changes);
+            }
+            Self::Renew(renewal) => {
+                out.uint(RENEW);
+                renewal.encode(out);
+            }
+        }
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         input.array_exact(2)?;
         match input.uint()? {
             PUBLISH => Ok(Self::Publish(input.list(ENTRIES_MAX)?)),
+            CHANGE => Ok(Self::Change(input.list(ENTRIES_MAX)?)),
+            RENEW => Ok(Self::Renew(Box::new(Renewal::decode(input)?))),
             _ => Err(DecodeError::Value { field: "action of the certificate lane" }),
         }
     }

@@ -1,11 +1,13 @@
 //! The half that needs the state: cheap, in order, all or nothing.
 
+mod change;
+
 use tabellion_ledger::{
-    CertificateId, Context, Effects, Hash, Staged, StateKey, TimeMs, View, cbor, read, sha256,
+    CertificateId, Context, Effects, Hash, KeyId, Staged, StateKey, TimeMs, View, cbor, read, sha256,
 };
 
 use crate::action::Entry;
-use crate::check::{CheckedEntry, CheckedPublish};
+use crate::check::{Checked, CheckedEntry};
 use crate::event::Event;
 use crate::key::{
     certificate_key, certificates_of_key_key, schedule_hour_key, schedule_index_key, scheduled_key,
@@ -25,6 +27,8 @@ pub struct Rules<'a> {
     pub anchors: &'a [CertificateId],
     /// How far ahead a publication may be scheduled. Unit: ms.
     pub schedule_ahead_ms_max: u64,
+    /// How old a CA's feedback may be when it is used. Unit: ms.
+    pub evidence_age_ms_max: u64,
 }
 
 impl Rules<'_> {
@@ -33,33 +37,70 @@ impl Rules<'_> {
     }
 }
 
-/// Records every certificate of the request, or none (X.1409 C6, C7, C9, C12).
+/// Does all that a request of the key `by` asks for, or nothing (X.1409 C6, C7, C8, C9, C12, C14).
 pub fn apply(
-    checked: &CheckedPublish,
+    checked: &Checked,
+    by: &KeyId,
     ctx: &Context,
     rules: &Rules<'_>,
     view: &dyn View,
 ) -> Result<Effects<Event>, Refusal> {
-    let mut state = Staged::over(view);
-    let mut events = Vec::new();
-    let mut refused = Vec::new();
-    for (index, entry) in checked.entries.iter().enumerate() {
-        match apply_entry(entry, ctx, rules, &mut state) {
-            Ok(event) => events.push(event),
-            Err(refusal) => {
-                refused.push(RefusedEntry { index, certificate: entry.entry.certificate, refusal })
+    let mut work = Work { state: Staged::over(view), index: 0, events: Vec::new(), refused: Vec::new() };
+    match checked {
+        Checked::Publish(publish) => {
+            for entry in &publish.entries {
+                let outcome = apply_entry(entry, by, ctx, rules, &mut work.state).map(|event| [event]);
+                work.take(entry.entry.certificate, outcome);
             }
         }
+        Checked::Change(changes) => {
+            for change in changes {
+                let outcome = change::apply_change(change, by, ctx, rules, &mut work.state);
+                work.take(change.certificate, outcome.map(|event| [event]));
+            }
+        }
+        Checked::Renew(renewal, entry) => {
+            let outcome = change::apply_renewal(renewal, entry, by, ctx, rules, &mut work.state);
+            work.take(renewal.old, outcome);
+        }
     }
-    if refused.is_empty() {
-        Ok(Effects { writes: state.into_writes(), events })
-    } else {
-        Err(Refusal::Entries(refused))
+    work.finish()
+}
+
+/// What one request has done so far.
+struct Work<'a> {
+    state: Staged<'a>,
+    index: usize,
+    events: Vec<Event>,
+    refused: Vec<RefusedEntry>,
+}
+
+impl Work<'_> {
+    fn take<const N: usize>(
+        &mut self,
+        certificate: CertificateId,
+        outcome: Result<[Event; N], EntryRefusal>,
+    ) {
+        match outcome {
+            Ok(events) => self.events.extend(events),
+            Err(refusal) => {
+                self.refused.push(RefusedEntry { index: self.index, certificate, refusal });
+            }
+        }
+        self.index += 1;
+    }
+
+    fn finish(self) -> Result<Effects<Event>, Refusal> {
+        match self.refused.is_empty() {
+            true => Ok(Effects { writes: self.state.into_writes(), events: self.events }),
+            false => Err(Refusal::Entries(self.refused)),
+        }
     }
 }
 
 fn apply_entry(
     checked: &CheckedEntry,
+    by: &KeyId,
     ctx: &Context,
     rules: &Rules<'_>,
     state: &mut Staged<'_>,
@@ -77,6 +118,7 @@ fn apply_entry(
         issuer: entry.issuer(),
         root: entry.root,
         published_height: ctx.height,
+        submitter: *by,
     };
     // "After the start time of the validity period ... the verified public-key certificate can be recorded"
     // (8.2.2).
@@ -128,9 +170,10 @@ fn of_key(entry: &Entry, state: &Staged<'_>) -> (StateKey, KeyRecord) {
 ///
 /// Source: X.1409 C7, 8.2.1(4): "The public-key certificate's status is recommended to be 'normal'".
 fn record(publication: Scheduled, ctx: &Context, state: &mut Staged<'_>) -> Result<Event, EntryRefusal> {
-    let Scheduled { certificate, validity, key, issuer, root, published_height } = publication;
+    let Scheduled { certificate, validity, key, issuer, root, published_height, submitter } = publication;
     let record = CertificateRecord {
         status: Status::Normal,
+        reason: None,
         sequence: 0,
         since_height: ctx.height,
         since_time: ctx.time,
@@ -139,6 +182,8 @@ fn record(publication: Scheduled, ctx: &Context, state: &mut Staged<'_>) -> Resu
         issuer,
         root,
         published_height,
+        submitter,
+        evidence: None,
         previous: None,
     };
     state.put(certificate_key(&certificate), cbor::to_bytes(&record));

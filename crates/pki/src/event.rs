@@ -30,4 +30,49 @@ pub enum Event {
         /// The CA at the end of its chain, which the participants no longer trust.
         root: CertificateId,
     },
+    /// A certificate was revoked, for good.
+    Revoked {
+        /// The certificate.
+        certificate: CertificateId,
+        /// Its record.
+        record: CertificateRecord,
+    },
+    /// A certificate was suspended.
+    Suspended {
+        /// The certificate.
+        certificate: CertificateId,
+        /// Its record.
+        record: CertificateRecord,
+    },
+    /// A suspended certificate is in good standing again.
+    Resumed {
+        /// The certificate.
+        certificate: CertificateId,
+        /// Its record.
+        record: CertificateRecord,
+    },
+    /// A certificate was revoked as another one took its place, whose publication is an event of its own.
+    Renewed {
+        /// The old certificate.
+        certificate: CertificateId,
+        /// Its record.
+        record: CertificateRecord,
+        /// The new certificate.
+        by: CertificateId,
+    },
+}
+
+impl Event {
+    /// The certificate that it is about.
+    pub fn certificate(&self) -> CertificateId {
+        match self {
+            Self::Published { certificate, .. }
+            | Self::Scheduled { certificate, .. }
+            | Self::Dropped { certificate, .. }
+            | Self::Revoked { certificate, .. }
+            | Self::Suspended { certificate, .. }
+            | Self::Resumed { certificate, .. }
+            | Self::Renewed { certificate, .. } => *certificate,
+        }
+    }
 }

@@ -1,19 +1,22 @@
 //! X.509 certificate management (X.1409 clause 8 and Annex A).
 //!
-//! Purpose: publish certificates after verification, keep their latest status, answer whether one may rely on
-//! them.
+//! Purpose: publish certificates after verification, change their status upon their CA's own feedback, renew
+//! them, keep the latest status, answer whether one may rely on them.
 //!
 //! Absent: clocks, sockets, files; a certification authority (certificates are made elsewhere); trust of its
 //! own: the trusted CAs, policies and names come from the ledger's parameters.
 //!
 //! ```text
-//! action + attachments --check (parallel, no state)--> CheckedPublish --apply (in order)--> records + events
-//!                          `- verify: pre-check, X.509 path validation        `- close: scheduled starts
+//! action + attachments --check (parallel, no state)--> Checked --apply (in order)--> records + events
+//!                          |- verify: pre-check, X.509 path validation   `- close: scheduled starts
+//!                          `- evidence: the CA's own feedback
 //! ```
 mod action;
 mod apply;
+mod change;
 mod check;
 mod event;
+mod evidence;
 mod facts;
 mod key;
 mod refusal;
@@ -23,11 +26,16 @@ mod view;
 
 pub use action::{Action, ENTRIES_MAX, Entry, INTERMEDIATES_MAX, Window};
 pub use apply::{Rules, apply, close, next_start, record_hash};
-pub use check::{CheckedEntry, CheckedPublish, check, check_recorded};
+pub use change::{Evidence, EvidenceKind, KeySignature, Number, Reason, Renewal, StatusChange};
+pub use check::{Checked, CheckedEntry, CheckedPublish, check, check_recorded};
 pub use event::Event;
+pub use evidence::{
+    CRL_BYTES_MAX, EvidenceRefusal, Feedback, OCSP_BYTES_MAX, STATEMENT_BYTES_MAX, SignedStatement,
+    Statement, feedback, precheck_evidence, renewal_message,
+};
 pub use facts::{Facts, NO_EXPIRY};
 pub use key::{certificate_key, certificates_of_key_key, scheduled_key};
-pub use refusal::{EntryRefusal, Refusal, RefusedEntry};
+pub use refusal::{ChangeRefusal, EntryRefusal, Refusal, RefusedEntry};
 pub use state::{CertificateRecord, KeyRecord, Scheduled, Status};
 pub use verify::{
     ANY_POLICY, AlgorithmSet, CertificateLimits, CertificateRefusal, Chain, ChainCache, DistinguishedName,

@@ -1,11 +1,15 @@
 //! Why a request to the certificate lane is refused.
 
+mod change;
+
 use serde::Serialize;
 use tabellion_ledger::{CertificateId, DecodeError, Height, KeyId, TimeMs};
 use thiserror::Error;
 
 use crate::state::Status;
 use crate::verify::CertificateRefusal;
+
+pub use change::ChangeRefusal;
 
 /// A refusal of a whole transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -61,7 +65,7 @@ impl Refusal {
     }
 }
 
-/// A refused entry of a publish request.
+/// A refused entry of a request to publish, a refused status change or renewal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RefusedEntry {
     /// Place in the request, from 0.
@@ -174,6 +178,10 @@ pub enum EntryRefusal {
     #[error(transparent)]
     #[serde(untagged)]
     Certificate(#[from] CertificateRefusal),
+    /// The status change or renewal is refused.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Change(#[from] ChangeRefusal),
 }
 
 impl EntryRefusal {
@@ -182,6 +190,7 @@ impl EntryRefusal {
         match self {
             Self::NotAttached { .. } => "not-attached",
             Self::Certificate(refusal) => refusal.code(),
+            Self::Change(refusal) => refusal.code(),
             Self::StatusNotNormal { .. } => "status-not-normal",
             Self::KeyDiffers { .. } => "key-differs",
             Self::ValidityDiffers { .. } => "validity-differs",

@@ -8,6 +8,7 @@ use tabellion_ledger::cbor::{DecodeError, Reader, Wire, Writer};
 use tabellion_ledger::{CertificateId, Hash, Height, KeyId, TimeMs};
 
 use crate::action::Window;
+use crate::change::{Evidence, Reason};
 
 /// Certificates of one key that the ledger names; renewals keep a key for years, not for hundreds of
 /// certificates.
@@ -77,12 +78,14 @@ impl Wire for Status {
 /// The record of a certificate. Its history lies within: since when it holds, and the hash of the record
 /// before.
 ///
-/// Shape: [status, sequence, since height, since time (ms), validity, key id, issuer id, root id, published
-/// height, hash of the record before or null].
+/// Shape: [status, reason or null, sequence, since height, since time (ms), validity, key id, issuer id, root
+/// id, published height, submitter's key id, evidence or null, hash of the record before or null].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateRecord {
     /// The latest status.
     pub status: Status,
+    /// Why it is suspended or revoked; none where it is normal.
+    pub reason: Option<Reason>,
     /// 0 for the first record, one more for each change.
     pub sequence: u64,
     /// The block since which this record holds.
@@ -99,14 +102,19 @@ pub struct CertificateRecord {
     pub root: CertificateId,
     /// The block whose body holds the publication.
     pub published_height: Height,
+    /// The key on the ledger that signed the transaction which made this record.
+    pub submitter: KeyId,
+    /// What the status rests on; none for the first record.
+    pub evidence: Option<Evidence>,
     /// SHA-256 of the record before.
     pub previous: Option<Hash>,
 }
 
 impl Wire for CertificateRecord {
     fn encode(&self, out: &mut Writer) {
-        out.array(10);
+        out.array(13);
         self.status.encode(out);
+        out.option(self.reason.as_ref());
         out.uint(self.sequence);
         self.since_height.encode(out);
         self.since_time.encode(out);
@@ -115,13 +123,16 @@ impl Wire for CertificateRecord {
         self.issuer.encode(out);
         self.root.encode(out);
         self.published_height.encode(out);
+        self.submitter.encode(out);
+        out.option(self.evidence.as_ref());
         out.option(self.previous.as_ref());
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        input.array_exact(10)?;
+        input.array_exact(13)?;
         Ok(Self {
             status: Status::decode(input)?,
+            reason: input.option()?,
             sequence: input.uint()?,
             since_height: Height::decode(input)?,
             since_time: TimeMs::decode(input)?,
@@ -130,6 +141,8 @@ impl Wire for CertificateRecord {
             issuer: CertificateId::decode(input)?,
             root: CertificateId::decode(input)?,
             published_height: Height::decode(input)?,
+            submitter: KeyId::decode(input)?,
+            evidence: input.option()?,
             previous: input.option()?,
         })
     }
@@ -153,7 +166,8 @@ impl Wire for KeyRecord {
 
 /// A publication that waits for the start of its validity.
 ///
-/// Shape: [certificate id, validity, key id, issuer id, root id, published height].
+/// Shape: [certificate id, validity, key id, issuer id, root id, published height,
+/// submitter's key id].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scheduled {
     /// The certificate.
@@ -168,21 +182,24 @@ pub struct Scheduled {
     pub root: CertificateId,
     /// The block whose body holds the publication.
     pub published_height: Height,
+    /// The key on the ledger that signed the publication.
+    pub submitter: KeyId,
 }
 
 impl Wire for Scheduled {
     fn encode(&self, out: &mut Writer) {
-        out.array(6);
+        out.array(7);
         self.certificate.encode(out);
         self.validity.encode(out);
         self.key.encode(out);
         self.issuer.encode(out);
         self.root.encode(out);
         self.published_height.encode(out);
+        self.submitter.encode(out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        input.array_exact(6)?;
+        input.array_exact(7)?;
         Ok(Self {
             certificate: CertificateId::decode(input)?,
             validity: Window::decode(input)?,
@@ -190,6 +207,7 @@ impl Wire for Scheduled {
             issuer: CertificateId::decode(input)?,
             root: CertificateId::decode(input)?,
             published_height: Height::decode(input)?,
+            submitter: KeyId::decode(input)?,
         })
     }
 }

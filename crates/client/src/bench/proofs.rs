@@ -117,6 +117,7 @@ impl State {
 fn record(id: &CertificateId) -> CertificateRecord {
     CertificateRecord {
         status: Status::Normal,
+        reason: None,
         sequence: 0,
         since_height: Height(1000),
         since_time: TimeMs(1_795_219_200_000),
@@ -125,6 +126,8 @@ fn record(id: &CertificateId) -> CertificateRecord {
         issuer: CertificateId([2; 32]),
         root: CertificateId([3; 32]),
         published_height: Height(1000),
+        submitter: KeyId(id.0),
+        evidence: None,
         previous: None,
     }
 }

@@ -177,7 +177,8 @@ impl Wire for BlockLimits {
 
 /// How strictly certificates are read, and how large they may be.
 ///
-/// Shape: [strict, underscores, certificate bytes, intermediates, alternative names, schedule ahead (ms)].
+/// Shape: [strict, underscores, certificate bytes, intermediates, alternative names, schedule ahead (ms),
+/// age of evidence (ms)].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateLimits {
@@ -193,6 +194,8 @@ pub struct CertificateLimits {
     pub names_max: u32,
     /// How far ahead a publication may be scheduled. Unit: ms.
     pub schedule_ahead_ms_max: u64,
+    /// How old a CA's feedback may be when a status change rests on it. Unit: ms.
+    pub evidence_age_ms_max: u64,
 }
 
 impl CertificateLimits {
@@ -205,6 +208,7 @@ impl CertificateLimits {
             intermediates_max: rules.intermediates_max,
             names_max: rules.names_max,
             schedule_ahead_ms_max: rules.schedule_ahead_ms_max,
+            evidence_age_ms_max: rules.evidence_age_ms_max,
         }
     }
 
@@ -215,22 +219,24 @@ impl CertificateLimits {
         rules.intermediates_max = self.intermediates_max;
         rules.names_max = self.names_max;
         rules.schedule_ahead_ms_max = self.schedule_ahead_ms_max;
+        rules.evidence_age_ms_max = self.evidence_age_ms_max;
     }
 }
 
 impl Wire for CertificateLimits {
     fn encode(&self, out: &mut Writer) {
-        out.array(6);
+        out.array(7);
         out.bool(self.strict);
         out.bool(self.underscore_in_dns_names);
         out.uint(u64::from(self.certificate_bytes_max));
         out.uint(u64::from(self.intermediates_max));
         out.uint(u64::from(self.names_max));
         out.uint(self.schedule_ahead_ms_max);
+        out.uint(self.evidence_age_ms_max);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        input.array_exact(6)?;
+        input.array_exact(7)?;
         Ok(Self {
             strict: input.bool()?,
             underscore_in_dns_names: input.bool()?,
@@ -238,6 +244,7 @@ impl Wire for CertificateLimits {
             intermediates_max: input.u32("intermediates_max")?,
             names_max: input.u32("names_max")?,
             schedule_ahead_ms_max: input.uint()?,
+            evidence_age_ms_max: input.uint()?,
         })
     }
 }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use tabellion_ledger::CertificateId;
 use tabellion_ledger::cbor::{DecodeError, Reader, Wire, Writer};
 
+use super::bounds::{ParameterFault, within};
+
 /// Trusted certification authorities of one ledger: a few times what the largest public trust store holds.
 pub const ANCHORS_MAX: usize = 1024;
 /// Acceptable policies: a ledger has a few.
@@ -15,6 +17,10 @@ const POLICIES_MAX: usize = 64;
 const NAMES_MAX: usize = 1024;
 const NAME_TEXT_BYTES_MAX: usize = 1024;
 const OID_TEXT_MAX: usize = 128;
+/// A CA, its client and the ledger need less; below it a busy ledger would refuse honest feedback.
+const EVIDENCE_AGE_MS_MIN: u64 = 60_000;
+/// A root that is kept offline gives a CRL once a year; older feedback says nothing of today.
+const EVIDENCE_AGE_MS_MAX: u64 = 400 * 24 * 3_600_000;
 
 /// What the certificate lane records.
 ///
@@ -110,7 +116,8 @@ impl Wire for CertificateAlgorithm {
 ///
 /// Shape: [kind, [anchor id, ...], [policy OID, ...], explicit policy, inhibit mapping, inhibit any-policy,
 /// [permitted name, ...] or null, [algorithm, ...], RSA bits least, RSA bits most, strict, underscores,
-/// certificate bytes, intermediates, alternative names, schedule ahead (ms), verifier version].
+/// certificate bytes, intermediates, alternative names, schedule ahead (ms), age of evidence (ms), verifier
+/// version].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CertificateRules {
@@ -146,6 +153,8 @@ pub struct CertificateRules {
     pub names_max: u32,
     /// How far ahead a publication may be scheduled. Unit: ms.
     pub schedule_ahead_ms_max: u64,
+    /// How old a CA's feedback may be when a status change rests on it. Unit: ms.
+    pub evidence_age_ms_max: u64,
     /// Version of the path verifier.
     pub verifier_version: u64,
 }
@@ -169,14 +178,23 @@ impl Default for CertificateRules {
             intermediates_max: 6,
             names_max: 100,
             schedule_ahead_ms_max: 400 * 24 * 3_600_000,
+            // What most CAs let a CRL or an OCSP response live for.
+            evidence_age_ms_max: 7 * 24 * 3_600_000,
             verifier_version: 1,
         }
     }
 }
 
+impl CertificateRules {
+    pub(crate) fn check(&self) -> Result<(), ParameterFault> {
+        let (least, most) = (EVIDENCE_AGE_MS_MIN, EVIDENCE_AGE_MS_MAX);
+        within("certificate.evidence_age_ms_max", self.evidence_age_ms_max, least, most)
+    }
+}
+
 impl Wire for CertificateRules {
     fn encode(&self, out: &mut Writer) {
-        out.array(17);
+        out.array(18);
         self.kind.encode(out);
         out.list(&self.anchors);
         encode_policies(&self.policies, out);
@@ -193,11 +211,12 @@ impl Wire for CertificateRules {
         out.uint(u64::from(self.intermediates_max));
         out.uint(u64::from(self.names_max));
         out.uint(self.schedule_ahead_ms_max);
+        out.uint(self.evidence_age_ms_max);
         out.uint(self.verifier_version);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        input.array_exact(17)?;
+        input.array_exact(18)?;
         Ok(Self {
             kind: LedgerKind::decode(input)?,
             anchors: decode_anchors(input)?,
@@ -215,6 +234,7 @@ impl Wire for CertificateRules {
             intermediates_max: input.u32("intermediates_max")?,
             names_max: input.u32("names_max")?,
             schedule_ahead_ms_max: input.uint()?,
+            evidence_age_ms_max: input.uint()?,
             verifier_version: input.uint()?,
         })
     }

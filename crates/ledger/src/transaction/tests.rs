@@ -174,7 +174,7 @@ fn bytes_that_are_not_the_only_encoding_of_a_transaction_are_refused() {
             "too many bytes in all",
             Box::new(|parts| parts.attachments = vec![vec![0; ATTACHMENT_BYTES_MAX]; 32]),
             TooLong {
-                length: Parts::good().bytes().len() - 13 + 32 * (ATTACHMENT_BYTES_MAX + 3) + 1,
+                length: Parts::good().bytes().len() - 13 + 32 * (ATTACHMENT_BYTES_MAX + 5) + 1,
                 limit: TRANSACTION_BYTES_MAX,
             },
         ),

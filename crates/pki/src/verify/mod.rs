@@ -31,8 +31,9 @@ pub use policy::{
 };
 pub use refusal::{CertificateRefusal, Place};
 
+pub(crate) use algorithm::{KeyFault, SubjectKey};
 pub(crate) use certificate::{decode_certificate, malformed};
-pub(crate) use raw::Parts;
+pub(crate) use raw::{Parts, announced_length};
 
 /// Runs the pre-check, the strict one, on any bytes as if they were a certificate to be recorded.
 ///

@@ -10,6 +10,8 @@ pub(crate) struct Parts<'a> {
     pub tbs: &'a [u8],
     /// Content octets of the serial number.
     pub serial: &'a [u8],
+    /// The issuer's name with its header.
+    pub issuer: &'a [u8],
     /// SubjectPublicKeyInfo with its header.
     pub spki: &'a [u8],
 }
@@ -25,11 +27,13 @@ impl<'a> Parts<'a> {
         if first.tag() == version {
             first = AnyRef::decode(&mut fields)?;
         }
-        // signature, issuer, validity, subject
-        for _ in 0..4 {
+        fields.tlv_bytes()?; // signature
+        let issuer = fields.tlv_bytes()?;
+        // validity, subject
+        for _ in 0..2 {
             fields.tlv_bytes()?;
         }
-        Ok(Self { tbs, serial: first.value(), spki: fields.tlv_bytes()? })
+        Ok(Self { tbs, serial: first.value(), issuer, spki: fields.tlv_bytes()? })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tests of certificate verification through the crate's face: what a validator node runs is what is tested.
 mod cache;
+mod evidence;
 mod facts;
 mod form;
 mod mutated;

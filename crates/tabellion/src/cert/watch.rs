@@ -84,6 +84,17 @@ fn tell(event: &ServerEvent, wanted: &BTreeSet<CertificateId>, output: Output) -
         tabellion_pki::Event::Dropped { certificate, root } => {
             (certificate, format!("dropped   its root {root} is trusted no more"))
         }
+        tabellion_pki::Event::Revoked { certificate, record }
+        | tabellion_pki::Event::Suspended { certificate, record } => {
+            let reason = record.reason.map(|reason| reason.word()).unwrap_or_default();
+            (certificate, format!("{:<9} {reason}", record.status.to_string()))
+        }
+        tabellion_pki::Event::Resumed { certificate, record } => {
+            (certificate, format!("{:<9} resumed", record.status.to_string()))
+        }
+        tabellion_pki::Event::Renewed { certificate, record, by } => {
+            (certificate, format!("{:<9} renewed by {by}", record.status.to_string()))
+        }
     };
     if wanted.is_empty() || wanted.contains(id) {
         output.value(&notice);

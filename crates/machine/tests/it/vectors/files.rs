@@ -107,6 +107,7 @@ fn target(kind: &str) -> Option<&'static str> {
         "TrieProof" => "trie_proof",
         "StateProof" => "state_proof",
         "ProvedHeader" | "RecordProof" => "record_proof",
+        "SignedStatement" | "OcspResponse" | "CertificateList" => "evidence",
         "Genesis" | "Parameters" | "Roster" => "genesis",
         "Action" | "ConsortiumAction" => "action",
         "HistoryState" | "LaneState" | "CertificateRecord" | "KeyRecord" | "Scheduled" | "PublicKey" => {

@@ -15,6 +15,7 @@ use super::equivocation::equivocations;
 use super::files::Vector;
 use super::governance::governance;
 use super::keys::MemberKey;
+use super::lifecycle::lifecycle;
 use super::pieces::pieces;
 
 type Facts = Vec<(&'static str, Value)>;
@@ -37,6 +38,7 @@ pub fn vectors(frozen: &Frozen) -> Vec<Vector> {
     all.extend(equivocations(&chain));
     all.extend(governance(&chain));
     all.extend(pieces(&chain));
+    all.extend(lifecycle(&chain));
     all
 }
 

@@ -7,6 +7,7 @@ mod equivocation;
 mod files;
 mod governance;
 mod keys;
+mod lifecycle;
 mod make;
 mod pieces;
 
@@ -20,7 +21,10 @@ use tabellion_ledger::{
     StateRoot, Transaction, Wire, cbor,
 };
 use tabellion_machine::{ChainHeader, Replay};
-use tabellion_pki::{Action, CertificateRecord, KeyRecord, Scheduled, Standing, precheck_bytes};
+use tabellion_pki::{
+    Action, CertificateRecord, EvidenceKind, KeyRecord, Scheduled, SignedStatement, Standing, precheck_bytes,
+    precheck_evidence,
+};
 
 use files::{Vector, WRITE, expected, frozen, read, write, write_seeds};
 
@@ -38,7 +42,7 @@ fn again<T: Wire>(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
 /// The vector decoded as its type and encoded again.
 fn again_as(kind: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
     match kind {
-        "Certificate" | "StateRoot" => Ok(bytes.to_vec()),
+        "Certificate" | "StateRoot" | "OcspResponse" | "CertificateList" => Ok(bytes.to_vec()),
         "PublicKey" => again::<PublicKey>(bytes),
         "Genesis" => again::<Genesis>(bytes),
         "Parameters" => again::<Parameters>(bytes),
@@ -46,6 +50,7 @@ fn again_as(kind: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         "Envelope" => again::<Envelope>(bytes),
         "Content" => again::<Content>(bytes),
         "Action" => again::<Action>(bytes),
+        "SignedStatement" => again::<SignedStatement>(bytes),
         "Transaction" => again::<Transaction>(bytes),
         "Block" => again::<Block>(bytes),
         "Header" => again::<Header>(bytes),
@@ -113,6 +118,12 @@ fn the_frozen_signatures_hold() {
     // The root is nobody's certificate to publish; chains up to it are checked in the replay below.
     for name in &chain::CERTIFICATES[1..] {
         assert_eq!(precheck_bytes(&files[*name]), Ok(()), "{name}");
+    }
+    let evidence = ["evidence-statement", "evidence-ocsp", "evidence-crl"];
+    for (name, kind) in
+        evidence.into_iter().zip([EvidenceKind::Statement, EvidenceKind::Ocsp, EvidenceKind::Crl])
+    {
+        assert_eq!(precheck_evidence(&files[name]), Ok(kind), "{name}");
     }
 }
 
