@@ -1,5 +1,5 @@
-//! Status changes and renewals: what a client makes of a CA's feedback, or of the key of a certificate that is
-//! to be renewed.
+//! Status changes and renewals: what a client makes of a CA's feedback, or of the key of a certificate that
+//! is to be renewed.
 //!
 //! Absent: keys of certificates. A CA signs its statement, and the owner of a certificate its renewal, with
 //! whatever tool holds the key; the bytes to be signed come from `Statement::signed_bytes` and
@@ -38,7 +38,8 @@ pub enum FeedbackError {
 }
 
 impl ChangeRequest {
-    /// Reads what the feedback of the CA `issuer` says of `certificate`, as every validator will (X.1409 C13).
+    /// Reads what the feedback of the CA `issuer` says of `certificate`, as every validator will
+    /// (X.1409 C13).
     ///
     /// All algorithms that this version knows are accepted here; the ledger may accept fewer.
     pub fn new(
