@@ -1,5 +1,5 @@
-//! Status changes and renewals: what a client makes of a CA's feedback, or of the key of a certificate that is
-//! to be renewed.
+//! Status changes and renewals: what a client makes of a CA's feedback, or of the key of a certificate that
+//! is to be renewed.
 //!
 //! Absent: keys of certificates. A CA signs its statement, and the owner of a certificate its renewal, with
 //! whatever tool holds the key; the bytes to be signed come from `Statement::signed_bytes` and
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tabellion_ledger::{CertificateId, Lane, LedgerId, TimeMs, Transaction, cbor};
 use tabellion_pki::{
     Action, AlgorithmSet, CertificateRefusal, EvidenceKind, EvidenceRefusal, KeySignature, Renewal,
-    StatusChange, feedback,
+    SignatureAlgorithm, SignedStatement, Statement, StatusChange, feedback,
 };
 use thiserror::Error;
 
@@ -38,7 +38,8 @@ pub enum FeedbackError {
 }
 
 impl ChangeRequest {
-    /// Reads what the feedback of the CA `issuer` says of `certificate`, as every validator will (X.1409 C13).
+    /// Reads what the feedback of the CA `issuer` says of `certificate`, as every validator will
+    /// (X.1409 C13).
     ///
     /// All algorithms that this version knows are accepted here; the ledger may accept fewer.
     pub fn new(
@@ -57,6 +58,32 @@ impl ChangeRequest {
             evidence: said.evidence,
         };
         Ok(Self { change, attachments: [certificate.der.clone(), issuer.der.clone(), evidence.into()] })
+    }
+
+    /// Joins a statement and the CA's signature, made by any tool; the algorithm is found by trying.
+    ///
+    /// Refuses: a signature that verifies under none (`SignatureWrong`), and what [`Self::new`] refuses.
+    pub fn of_statement(
+        statement: Statement,
+        signature: &[u8],
+        certificate: &Certificate,
+        issuer: &Certificate,
+    ) -> Result<Self, FeedbackError> {
+        let request = |algorithm: &SignatureAlgorithm| {
+            let signature = KeySignature { algorithm: algorithm.identifier(), signature: signature.to_vec() };
+            let bytes = cbor::to_bytes(&SignedStatement { statement, signature });
+            Self::new((EvidenceKind::Statement, &bytes), certificate, issuer, &statement.ledger)
+        };
+        let is_unfit = |outcome: &Result<Self, FeedbackError>| match outcome {
+            Err(FeedbackError::Evidence(refusal)) => matches!(
+                refusal,
+                EvidenceRefusal::AlgorithmDoesNotFitKey { .. } | EvidenceRefusal::SignatureWrong { .. }
+            ),
+            _ => false,
+        };
+        let tried = SignatureAlgorithm::ALL.iter().map(request).find(|outcome| !is_unfit(outcome));
+        let signer = issuer.id();
+        tried.unwrap_or(Err(FeedbackError::Evidence(EvidenceRefusal::SignatureWrong { signer })))
     }
 }
 

@@ -41,6 +41,19 @@ Takes files, folders and patterns. Run again after a break: what is recorded alr
 
   tabellion cert publish-batch certs/ --intermediates ca.pem --refused refused.jsonl";
 
+const CHANGE_HELP: &str = "\
+What the CA says decides; who submits is recorded. Every validator verifies it. Examples:
+
+  tabellion cert revoke www.pem --issuer ca.pem --crl ca.crl
+  tabellion cert resume www.pem --issuer ca.pem --ocsp response.der";
+
+const STATEMENT_HELP: &str = "\
+For CAs without OCSP and CRL. The statement is for the next record of the certificate and serves once:
+
+  tabellion cert statement www.pem --reason key-compromise --out www.statement
+  openssl dgst -sha256 -sign ca.key -out www.signature www.statement
+  tabellion cert revoke www.pem --issuer ca.pem --statement www.statement --signature www.signature";
+
 const VERIFY_HELP: &str = "\
 Takes a certificate file, its SHA-256, or - for stdin. Exit code 0 only if valid.
 A proof saved with --proof-out can be checked by anybody without a network:
@@ -233,6 +246,18 @@ pub enum CertCommand {
     /// Publish many certificates; refused ones are left out and reported
     #[command(after_help = BATCH_HELP)]
     PublishBatch(PublishBatchArgs),
+    /// Revoke certificates, for good, upon their CA's feedback: all of them or none
+    #[command(after_help = CHANGE_HELP)]
+    Revoke(ChangeArgs),
+    /// Suspend certificates upon their CA's feedback: all of them or none
+    #[command(after_help = CHANGE_HELP)]
+    Suspend(ChangeArgs),
+    /// Let suspended certificates be valid again, upon their CA's feedback: all of them or none
+    #[command(after_help = CHANGE_HELP)]
+    Resume(ChangeArgs),
+    /// Write what a CA signs to revoke, suspend or resume a certificate without OCSP and CRL
+    #[command(after_help = STATEMENT_HELP)]
+    Statement(StatementArgs),
     /// May I rely on this certificate? The answer is proved by a quorum of validators
     #[command(after_help = VERIFY_HELP)]
     Verify(VerifyArgs),
@@ -288,6 +313,54 @@ pub struct PublishArgs {
     /// What all publishing takes.
     #[command(flatten)]
     pub inputs: PublishInputs,
+}
+
+/// `cert revoke`, `cert suspend`, `cert resume`
+#[derive(Args, Debug)]
+pub struct ChangeArgs {
+    /// Files with the certificates, or - for stdin.
+    #[arg(required = true)]
+    pub files: Vec<String>,
+    /// The certificate of the CA that issued them
+    #[arg(long, value_name = "FILE")]
+    pub issuer: PathBuf,
+    /// What the CA says.
+    #[command(flatten)]
+    pub feedback: FeedbackArgs,
+    /// The CA's signature over the file of --statement
+    #[arg(long, value_name = "FILE", requires = "statement")]
+    pub signature: Option<PathBuf>,
+    /// How long to wait for the transaction to be recorded
+    #[arg(long, value_name = "SPAN", default_value = "60s")]
+    pub wait: Span,
+}
+
+/// The CA's feedback: one of three kinds.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub struct FeedbackArgs {
+    /// An OCSP response of the CA or its delegate, DER
+    #[arg(long, value_name = "FILE")]
+    pub ocsp: Option<PathBuf>,
+    /// A complete CRL of the CA, DER or PEM
+    #[arg(long, value_name = "FILE")]
+    pub crl: Option<PathBuf>,
+    /// What `cert statement` wrote, with --signature
+    #[arg(long, value_name = "FILE", requires = "signature")]
+    pub statement: Option<PathBuf>,
+}
+
+/// `cert statement`
+#[derive(Args, Debug)]
+pub struct StatementArgs {
+    /// File with the certificate, or - for stdin.
+    pub certificate: String,
+    /// certificate-hold suspends, none resumes, any other reason of RFC 5280 revokes (key-compromise, ...)
+    #[arg(long, value_name = "REASON")]
+    pub reason: String,
+    /// Write the bytes to be signed to this file
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
 }
 
 /// `cert publish-batch`

@@ -1,8 +1,8 @@
 //! Kinds of keys and signatures: what the participants may accept, and which routine of aws-lc checks what.
 
 use aws_lc_rs::signature::{self as aws, UnparsedPublicKey, VerificationAlgorithm};
-use der::asn1::{AnyRef, ObjectIdentifier, UintRef};
-use der::{Decode, Reader, SliceReader, Tag, Tagged};
+use der::asn1::{Any, AnyRef, ObjectIdentifier, UintRef};
+use der::{Decode, Encode, Reader, SliceReader, Tag, Tagged};
 use serde::{Deserialize, Serialize};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
@@ -131,6 +131,28 @@ impl SignatureAlgorithm {
         }
     }
 
+    /// The AlgorithmIdentifier, DER.
+    pub fn identifier(self) -> Vec<u8> {
+        let null = || Some(Any::null());
+        let (oid, parameters) = match self {
+            Self::RsaSha256 => (RSA_SHA256, null()),
+            Self::RsaSha384 => (RSA_SHA384, null()),
+            Self::RsaSha512 => (RSA_SHA512, null()),
+            Self::RsaPssSha256 => (RSA_PSS, Any::new(Tag::Sequence, pss_form(1, 32)).ok()),
+            Self::RsaPssSha384 => (RSA_PSS, Any::new(Tag::Sequence, pss_form(2, 48)).ok()),
+            Self::RsaPssSha512 => (RSA_PSS, Any::new(Tag::Sequence, pss_form(3, 64)).ok()),
+            Self::EcdsaSha256 => (ECDSA_SHA256, None),
+            Self::EcdsaSha384 => (ECDSA_SHA384, None),
+            Self::EcdsaSha512 => (ECDSA_SHA512, None),
+            Self::Ed25519 => (ED25519, None),
+            Self::MlDsa44 => (ML_DSA_44, None),
+            Self::MlDsa65 => (ML_DSA_65, None),
+            Self::MlDsa87 => (ML_DSA_87, None),
+        };
+        let encoded = AlgorithmIdentifierOwned { oid, parameters }.to_der();
+        encoded.expect("invariant: an AlgorithmIdentifier of under 100 bytes encodes")
+    }
+
     /// The algorithm that an identifier names.
     ///
     /// Parameters: NULL or absent for RSA PKCS #1 v1.5 (RFC 4055 5: absent must be accepted), one known form
@@ -166,19 +188,20 @@ impl SignatureAlgorithm {
     }
 }
 
+/// The parameters of RSA-PSS: [0] { hash, NULL }, [1] { mgf1, { hash, NULL } }, [2] { salt length }.
+fn pss_form(hash: u8, salt: u8) -> Vec<u8> {
+    let hash = [0x30, 13, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, hash, 5, 0];
+    let mgf1: &[u8] = &[0xa1, 28, 0x30, 26, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 8];
+    [&[0xa0, 15], hash.as_slice(), mgf1, &hash, &[0xa2, 3, 2, 1, salt]].concat()
+}
+
 /// RSA-PSS by its parameters, which have one form per hash.
 fn rsa_pss(identifier: &AlgorithmIdentifierOwned) -> Result<SignatureAlgorithm, String> {
-    // [0] { hash, NULL }, [1] { mgf1, { hash, NULL } }, [2] { salt length }
-    let form = |hash: u8, salt: u8| {
-        let hash = [0x30, 13, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, hash, 5, 0];
-        let mgf1: &[u8] = &[0xa1, 28, 0x30, 26, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 8];
-        [&[0xa0, 15], hash.as_slice(), mgf1, &hash, &[0xa2, 3, 2, 1, salt]].concat()
-    };
     let value = identifier.parameters.as_ref().map(|p| p.value()).unwrap_or_default();
     let known = [
-        (SignatureAlgorithm::RsaPssSha256, form(1, 32)),
-        (SignatureAlgorithm::RsaPssSha384, form(2, 48)),
-        (SignatureAlgorithm::RsaPssSha512, form(3, 64)),
+        (SignatureAlgorithm::RsaPssSha256, pss_form(1, 32)),
+        (SignatureAlgorithm::RsaPssSha384, pss_form(2, 48)),
+        (SignatureAlgorithm::RsaPssSha512, pss_form(3, 64)),
     ];
     let found = known.into_iter().find(|(_, form)| form.as_slice() == value);
     found.map(|(algorithm, _)| algorithm).ok_or_else(|| "RSA-PSS with other parameters".to_owned())

@@ -515,3 +515,29 @@ fn any_bytes_can_be_read_as_evidence() {
         }
     }
 }
+
+/// X.1409 C13: what a client writes into a statement is what a validator reads.
+#[test]
+fn every_algorithm_has_an_identifier_of_its_own() {
+    let identifiers: std::collections::BTreeSet<Vec<u8>> =
+        SignatureAlgorithm::ALL.iter().map(|algorithm| algorithm.identifier()).collect();
+    assert_eq!(identifiers.len(), SignatureAlgorithm::ALL.len());
+    assert!(KeyKind::ALL.iter().all(|kind| identifiers.contains(&kind.signature_algorithm())));
+    // Known to the reader under the same name: it stumbles over the key's kind only.
+    let world = World::new(KeyKind::P256);
+    let statement: SignedStatement = cbor::from_bytes(&world.statement(|_| ()), 8192).expect("a statement");
+    for algorithm in SignatureAlgorithm::ALL {
+        let mut other = statement.clone();
+        other.signature.algorithm = algorithm.identifier();
+        let said = world.ask(EvidenceKind::Statement, &cbor::to_bytes(&other)).map(|_| ());
+        let is_ecdsa = algorithm.name().starts_with("ECDSA");
+        match algorithm {
+            SignatureAlgorithm::EcdsaSha256 => assert_eq!(said, Ok(())),
+            _ if is_ecdsa => assert!(said.is_err()),
+            _ => {
+                let (algorithm, key) = (algorithm.name().to_owned(), "P-256".to_owned());
+                assert_eq!(said, Err(EvidenceRefusal::AlgorithmDoesNotFitKey { algorithm, key }));
+            }
+        }
+    }
+}

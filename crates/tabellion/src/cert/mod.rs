@@ -1,6 +1,7 @@
 //! `tabellion cert`
 
 mod batch;
+mod change;
 mod input;
 mod list;
 mod publish;
@@ -10,6 +11,8 @@ mod watch;
 
 pub use input::read as read_certificates_of;
 pub use verify::{Signed, by_text, tell_transaction};
+
+use tabellion_pki::Status;
 
 use crate::cli::CertCommand;
 use crate::context::Context;
@@ -21,6 +24,10 @@ pub async fn run(command: CertCommand, context: &Context, output: Output) -> Don
     match command {
         CertCommand::Publish(args) => publish::run(args, context, output).await,
         CertCommand::PublishBatch(args) => batch::run(args, context, output).await,
+        CertCommand::Revoke(args) => change::run(Status::Revoked, args, context, output).await,
+        CertCommand::Suspend(args) => change::run(Status::Suspended, args, context, output).await,
+        CertCommand::Resume(args) => change::run(Status::Normal, args, context, output).await,
+        CertCommand::Statement(args) => change::statement(args, context, output).await,
         CertCommand::Verify(args) => verify::run(args, context, output).await,
         CertCommand::Show { certificate, pem } => show::run(&certificate, pem, context, output).await,
         CertCommand::List(args) => list::run(args, context, output).await,

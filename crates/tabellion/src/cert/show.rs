@@ -63,6 +63,9 @@ pub async fn run(argument: &str, pem: bool, context: &Context, output: Output) -
                 "status        {} since block {} ({since})",
                 record.status, record.since_height
             ));
+            if let (Some(reason), Some(evidence)) = (record.reason, &record.evidence) {
+                output.line(format!("reason        {reason}, by {} {}", evidence.kind, evidence.hash));
+            }
             let validity = &record.validity;
             output.line(format!("recorded for  {} to {}", moment(validity.from), moment(validity.until)));
             output.line(format!("issuer's id   {}", record.issuer));

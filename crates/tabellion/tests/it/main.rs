@@ -6,6 +6,7 @@ mod disk_full;
 mod governance;
 mod keys;
 mod ledger;
+mod lifecycle;
 mod network;
 mod node;
 mod offline;
