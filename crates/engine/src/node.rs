@@ -357,7 +357,9 @@ impl<E: Runtime> Node<E> {
         let is_new = self.store.block_ranges()?.iter().all(|(_, last)| *last == Height(0));
         let partition = format!("{journal_prefix}guard");
         let mut record = Record::open(self.context.child("guard"), partition, node_key(seed), disk).await?;
-        let (guard, doubt) = record.guard(is_new, floor.is_some(), *vouched);
+        // A node that came by state sync joins, unless it had a seat in that state already.
+        let joins = floor.is_some_and(|floor| !self.was_seated(floor));
+        let (guard, doubt) = record.guard(is_new, joins, *vouched);
         if let Some(doubt) = doubt {
             warn_of(&doubt);
         }
@@ -366,6 +368,14 @@ impl<E: Runtime> Node<E> {
             record.keep(Round::zero()).await?;
         }
         Ok((guard, record, is_new))
+    }
+
+    /// Whether the key of this node voted, or was to vote, in the epoch of the block after this one.
+    fn was_seated(&self, height: Height) -> bool {
+        let epoch = height.next().0 / self.config.epoch_blocks;
+        let key = node_key(&self.config.seed);
+        let committee = self.application.committee(epoch);
+        committee.is_some_and(|committee| committee.validators.iter().any(|peer| peer.key == key))
     }
 
     /// The configured floor, where the node has not gone on from it yet.

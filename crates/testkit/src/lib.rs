@@ -1,9 +1,9 @@
 //! Seeded plans and properties over whole nodes: the product's core and store on a simulated network.
 //!
 //! A plan is a function of its seed: which nodes crash and restart, which links break and lose messages,
-//! whose disks are slow or restored from old copies, how one validator lies, what is published where, and
-//! whom the members vote into the roster and out of it, some of them voting as they like. After each step the
-//! properties hold or the run panics with the command that replays it.
+//! whose disks are slow, restored from old copies or lost, how one validator lies, what is published where,
+//! and whom the members vote into the roster and out of it, some of them voting as they like. After each step
+//! the properties hold or the run panics with the command that replays it.
 //!
 //! ```text
 //! seed -> Chance -> steps: publish, propose, vote, crash, restore, partition, heal -> properties of the honest nodes
@@ -16,6 +16,7 @@ mod ledger;
 mod members;
 mod plan;
 mod properties;
+mod refill;
 mod shell;
 mod spoiler;
 mod world;

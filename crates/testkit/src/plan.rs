@@ -36,6 +36,8 @@ pub struct Outcome {
     pub rosters: usize,
     /// Times that a node came back with an old copy of its disk.
     pub restored: usize,
+    /// Times that a node lost its disk and took a state over.
+    pub refilled: usize,
     /// Equivocations of which an honest validator holds evidence.
     pub convicted: usize,
     /// A hash over all that happened in the runtime: equal for equal runs.
@@ -58,9 +60,13 @@ pub fn run_plan(seed: u64, size: PlanSize) -> Outcome {
         // Half of the plans have slow disks, whatever the strategy: the number of strategies is odd.
         let slow = if seed.is_multiple_of(2) { 1 + chance.place(count / 2) } else { 0 };
         let mut nodes = Nodes::start(world, count, strategy, slow, &mut chance).await;
-        let mut restored = 0;
+        let (mut restored, mut refilled) = (0, 0);
         for _ in 0..size.steps {
-            restored += usize::from(step(&mut nodes, &mut chance).await);
+            match step(&mut nodes, &mut chance).await {
+                Forgot::Nothing => {}
+                Forgot::Some => restored += 1,
+                Forgot::All => refilled += 1,
+            }
             properties::check(&mut nodes).await;
         }
         heal(&mut nodes).await;
@@ -74,20 +80,29 @@ pub fn run_plan(seed: u64, size: PlanSize) -> Outcome {
             voted_down: nodes.voted_down,
             rosters: properties::rosters(&nodes),
             restored,
+            refilled,
             convicted: nodes.evidence.all().len(),
             audit: nodes.world.audit(),
         }
     })
 }
 
+/// What a node forgot of its votes.
+enum Forgot {
+    Nothing,
+    /// An old copy of its disk came back.
+    Some,
+    /// Its disk was lost, and it took a state over.
+    All,
+}
+
 /// One step: some transactions, perhaps a fault or its end, perhaps a decision of the members, half a second.
-/// Whether an old disk came back.
-async fn step(nodes: &mut Nodes, chance: &mut Chance) -> bool {
+async fn step(nodes: &mut Nodes, chance: &mut Chance) -> Forgot {
     for _ in 0..chance.below(3) {
         let index = chance.place(nodes.count());
         nodes.submit(index);
     }
-    let mut restored = false;
+    let mut forgot = Forgot::Nothing;
     match chance.below(12) {
         0 if nodes.running().len() > 1 => {
             let running = nodes.running();
@@ -107,9 +122,12 @@ async fn step(nodes: &mut Nodes, chance: &mut Chance) -> bool {
         // A node without its memory is a fault like a liar: both are a third at most.
         7 if nodes.byzantine.strategy == Strategy::Honest || nodes.count() >= ROOM_FOR_TWO => {
             let honest = nodes.honest();
-            match chance.once_in(2) {
-                true => nodes.back_up(honest[chance.place(honest.len())]).await,
-                false => restored = nodes.restore(chance).await,
+            let index = honest[chance.place(honest.len())];
+            match chance.below(3) {
+                0 => nodes.back_up(index).await,
+                1 if nodes.restore(chance).await => forgot = Forgot::Some,
+                2 if nodes.lose(index, chance).await => forgot = Forgot::All,
+                _ => {}
             }
         }
         8 => members::propose(nodes, chance),
@@ -119,7 +137,7 @@ async fn step(nodes: &mut Nodes, chance: &mut Chance) -> bool {
         members::vote(nodes, chance);
     }
     nodes.pass(100 + chance.below(900)).await;
-    restored
+    forgot
 }
 
 /// Ends all faults but the liar's; then progress must come, and all honest nodes must come level.

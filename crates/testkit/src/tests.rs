@@ -46,6 +46,7 @@ fn check_that_lies_were_met(outcomes: &[Outcome]) {
     assert!(outcomes.iter().any(|outcome| outcome.slow > 0), "no disk was slow");
     assert!(outcomes.iter().any(|outcome| outcome.rosters > 1), "no roster changed");
     assert!(outcomes.iter().any(|outcome| outcome.restored > 0), "no old disk came back");
+    assert!(outcomes.iter().any(|outcome| outcome.refilled > 0), "no disk was lost");
 }
 
 /// A seed that fails fails again.

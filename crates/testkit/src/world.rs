@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use crate::byzantine::{Byzantine, Strategy};
 use crate::chance::Chance;
 use crate::ledger::{TestLedger, node_seed};
+use crate::refill::refill;
 use crate::shell::{Evidence, Shell};
 
 /// How often nodes do what is due. Unit: ms.
@@ -84,6 +85,16 @@ fn copy_folder(from: &Path, to: &Path) {
 
 fn key(index: usize) -> NodeKey {
     node_key(&node_seed(index))
+}
+
+/// Small caches: a plan has many stores.
+fn store_config() -> StoreConfig {
+    StoreConfig {
+        page_cache_bytes: 1 << 20,
+        state_cache_bytes: 1 << 20,
+        chain_cache_bytes: 1 << 20,
+        ..StoreConfig::default()
+    }
 }
 
 /// A disk on which everything takes up to some time, and now and then much longer.
@@ -216,13 +227,8 @@ impl Nodes {
     /// The core over a folder, and the node around it.
     fn install(&self, index: usize, folder: usize) -> (Arc<Core>, Installation) {
         let id = self.ledger.id();
-        let config = StoreConfig {
-            page_cache_bytes: 1 << 20,
-            state_cache_bytes: 1 << 20,
-            chain_cache_bytes: 1 << 20,
-            ..StoreConfig::default()
-        };
-        let store = Store::open(self.folders[folder].path(), id, config).expect("the store opens again");
+        let store =
+            Store::open(self.folders[folder].path(), id, store_config()).expect("the store opens again");
         let store = Arc::new(store);
         let genesis = self.ledger.genesis.clone();
         let epoch_blocks = genesis.parameters.block.epoch_blocks;
@@ -231,6 +237,7 @@ impl Nodes {
         let core = Arc::new(core);
         let mut node = NodeConfig::new(node_seed(index), id);
         node.epoch_blocks = NonZeroU64::new(epoch_blocks).expect("an epoch has blocks");
+        node.floor = store.floor().expect("the store reads");
         (node.journal_prefix, node.disk) = self.journals[folder].clone();
         let shell = match self.is_honest(index) {
             true => Shell::honest(core.clone(), self.evidence.clone()),
@@ -281,6 +288,24 @@ impl Nodes {
         self.journals[index] = (prefix, identity);
         self.start_node(index).await;
         true
+    }
+
+    /// Has an honest node lose its disk, all of it, and go on from the state that another one holds. Whether
+    /// one held a state.
+    pub async fn lose(&mut self, index: usize, chance: &mut Chance) -> bool {
+        self.crash_node(index).await;
+        self.world.sleep(CLOSING_MS).await;
+        let now = self.world.now();
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let witness = self.witness(chance).and_then(|witness| self.core(witness));
+        let lost = witness.is_some_and(|source| refill(folder.path(), source, &store_config(), now));
+        if lost {
+            let prefix = format!("new-{}-{index}-", now.0);
+            self.journals[index] = (prefix.clone(), prefix.into_bytes());
+            self.folders[index] = folder;
+        }
+        self.start_node(index).await;
+        lost
     }
 
     /// An honest node that runs.

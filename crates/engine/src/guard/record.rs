@@ -73,13 +73,14 @@ impl<E: Runtime> Record<E> {
         Ok(Self { rows: Some(rows), key, disk, kept })
     }
 
-    /// The guard to start with. `new`: the store holds nothing but the genesis block. `floor`: the node came
-    /// by state sync. `vouched`: the operator says that no later state of this disk ever ran.
-    pub(crate) fn guard(&self, new: bool, floor: bool, vouched: bool) -> (Guard, Option<Doubt>) {
+    /// The guard to start with. `new`: the store holds nothing but the genesis block. `joins`: the node came
+    /// by state sync, without a seat in that state. `vouched`: the operator says that no later state of this
+    /// disk ever ran.
+    pub(crate) fn guard(&self, new: bool, joins: bool, vouched: bool) -> (Guard, Option<Doubt>) {
         let doubt = match &self.kept {
             None if new => return (Guard::open(Round::zero()), None),
-            // A node that joins; its key may still be that of a disk that was lost.
-            None if floor => None,
+            // A node that joins; its key may still be that of a disk that was lost since.
+            None if joins => None,
             None => Some(Doubt::Lost),
             Some(kept) if kept.key != self.key.0 => Some(Doubt::OtherKey),
             Some(kept) if kept.disk != self.disk => Some(Doubt::Copy),

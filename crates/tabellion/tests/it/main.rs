@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 mod clock;
+mod consortium;
 mod disk_full;
-mod governance;
+mod guide;
 mod keys;
 mod ledger;
 mod lifecycle;

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use tabellion_corpus::{KeyKind, TestCa};
 
-use crate::governance::{Consortium, pem};
+use crate::consortium::{Consortium, EPOCH_BLOCKS, pem};
 use crate::run::{Ran, tabellion};
 
 fn folder(name: &str) -> String {
@@ -51,9 +51,9 @@ fn trusted_cas_are_those_of_the_votes() {
     publish(&consortium, "a.example").check(3, &["the issuer of"]);
     consortium.decide(&["trusted-cas", "--add", "other.pem"], &["bravo", "charlie"]);
     let cas = consortium.run(&["ledger", "cas", "--json"]).check(0, &[]).json();
-    assert_eq!(cas.len(), 2);
+    assert_eq!(cas.len(), 3);
     let ledger = consortium.run(&["ledger", "status", "--json"]).check(0, &[]).json();
-    assert_eq!(ledger[0]["trusted_cas"], 2);
+    assert_eq!(ledger[0]["trusted_cas"], 3);
     publish(&consortium, "a.example").check(0, &[]);
     let id = tabellion_ledger::CertificateId::of(other.root()).to_string();
     consortium.decide(&["trusted-cas", "--remove", &id], &["bravo", "charlie"]);
@@ -66,10 +66,12 @@ fn trusted_cas_are_those_of_the_votes() {
 fn keys_of_a_member_and_of_nodes_rotate_while_publishing_goes_on() {
     let mut consortium = Consortium::start();
     consortium.publish();
-    rotate_the_members_key(&mut consortium);
-    rotate_a_nodes_key(&mut consortium);
+    rotate_the_key_of_a_member(&mut consortium, "alpha", "net/keys/alpha.pem");
+    rotate_the_key_of_a_node(&mut consortium, 0, "alpha", &folder("alpha"));
     renew_the_certificate_of_a_face(&mut consortium);
-    rotate_the_key_of_a_node_that_sleeps(&mut consortium);
+    rotate_the_key_of_a_node_that_sleeps(&mut consortium, "charlie", 2, 0);
+    // Its peers let its old key in no more.
+    rotate_the_key_of_a_node_that_sleeps(&mut consortium, "delta", 3, 3 * EPOCH_BLOCKS);
     consortium.run(&["ledger", "verify-chain", "--full"]).check(0, &[]);
 }
 
@@ -79,43 +81,49 @@ fn keys_of_a_member_and_of_nodes_rotate_while_publishing_goes_on() {
 fn a_node_is_drained_and_a_lost_disk_is_replaced_while_publishing_goes_on() {
     let mut consortium = Consortium::start();
     consortium.publish();
-    rotate_a_nodes_key(&mut consortium);
+    rotate_the_key_of_a_node(&mut consortium, 0, "alpha", &folder("alpha"));
     take_a_node_out_of_service(&mut consortium);
-    replace_a_lost_node(&mut consortium);
+    refuse_the_wrong_successor(&mut consortium);
+    replace_a_lost_node(&mut consortium, 3, "delta", [4, 9], &["bravo", "charlie"]);
     let full = ["ledger", "verify-chain", "--full", "--network", "net/nodes/new-delta"];
     tabellion(consortium.path(), &full).check(0, &[]);
 }
 
-fn rotate_the_members_key(consortium: &mut Consortium) {
-    tabellion(consortium.path(), &["key", "new", "alpha-2.pem", "--plain"]).check(0, &[]);
-    consortium.sign("alpha", &["member", "key", "add", "alpha-2.pem"]);
-    let shown = consortium.run(&["member", "show", "alpha", "--json"]).check(0, &[]).json();
+/// Two keys are valid at once, so that the member is never without one; `present` is the file of the old one.
+pub fn rotate_the_key_of_a_member(consortium: &mut Consortium, member: &'static str, present: &str) {
+    let next = format!("{member}-2.pem");
+    tabellion(consortium.path(), &["key", "new", &next, "--plain"]).check(0, &[]);
+    consortium.sign(member, &["member", "key", "add", &next]);
+    let shown = consortium.run(&["member", "show", member, "--json"]).check(0, &[]).json();
     let old = shown[0]["keys"][0].as_str().unwrap().to_owned();
-    consortium.renewed.insert("alpha", "alpha-2.pem");
-    consortium.sign("alpha", &["member", "key", "retire", &old]);
-    consortium.run(&["account", "list", "--key", "net/keys/alpha.pem"]);
-    let stale = ["member", "describe", "--name", "A", "--key", "net/keys/alpha.pem"];
+    consortium.renewed.insert(member, next);
+    consortium.sign(member, &["member", "key", "retire", &old]);
+    let stale = ["member", "describe", "--name", "A", "--key", present];
     consortium.run(&stale).check(3, &["key-retired"]);
     consortium.publish();
 }
 
-fn rotate_a_nodes_key(consortium: &mut Consortium) {
-    let alpha = folder("alpha");
-    let before = status(consortium, &alpha);
+/// The node in `folder` changes over to a next key while it runs.
+pub fn rotate_the_key_of_a_node(consortium: &mut Consortium, place: usize, member: &str, folder: &str) {
+    let before = status(consortium, folder);
     assert!(is_well(&before), "{before}");
-    consortium.sign("alpha", &["node", "rotate-key", &alpha]);
-    consortium.sign("alpha", &["node", "rotate-key", &alpha]);
+    consortium.sign(member, &["node", "rotate-key", folder]);
+    consortium.sign(member, &["node", "rotate-key", folder]);
     consortium.until("the node changes over by itself", |consortium| {
         consortium.publish();
-        let now = status(consortium, &alpha);
+        let now = status(consortium, folder);
         is_well(&now) && now["node"]["key"] != before["node"]["key"]
     });
-    let next = consortium.path().join(&alpha).join("node-key-next.pem");
+    let next = consortium.path().join(folder).join("node-key-next.pem");
     consortium.until("the key file is in its place", |_| !next.exists());
-    assert!(consortium.nodes[0].try_wait().unwrap().is_none(), "in the same process");
+    assert!(consortium.nodes[place].try_wait().unwrap().is_none(), "in the same process");
+    until_it_votes(consortium, folder);
+}
+
+fn until_it_votes(consortium: &mut Consortium, folder: &str) {
     let voted = |consortium: &mut Consortium| {
         consortium.publish();
-        status(consortium, &alpha)["at_work_height"].is_u64()
+        status(consortium, folder)["at_work_height"].is_u64()
     };
     consortium.until("the node votes under its new key", voted);
 }
@@ -130,21 +138,37 @@ fn renew_the_certificate_of_a_face(consortium: &mut Consortium) {
     consortium.until("the renewed certificate is shown", |consortium| is_well(&status(consortium, &alpha)));
 }
 
-/// Its key takes over while it is down: it starts with the old one, learns of it, and goes on with the new.
-fn rotate_the_key_of_a_node_that_sleeps(consortium: &mut Consortium) {
-    let charlie = folder("charlie");
-    let before = status(consortium, &charlie);
-    consortium.sign("charlie", &["node", "rotate-key", &charlie]);
-    consortium.nodes[2].kill().unwrap();
-    consortium.nodes[2].wait().unwrap();
+/// Its key takes over while it is down, and the ledger goes on by so many blocks: it starts with the old one,
+/// learns of it, and goes on with the new.
+fn rotate_the_key_of_a_node_that_sleeps(
+    consortium: &mut Consortium,
+    member: &str,
+    place: usize,
+    blocks: u64,
+) {
+    let folder = folder(member);
+    let before = status(consortium, &folder);
+    consortium.sign(member, &["node", "rotate-key", &folder]);
+    consortium.nodes[place].kill().unwrap();
+    consortium.nodes[place].wait().unwrap();
     consortium.until("the ledger names the next key", |consortium| {
         consortium.publish();
-        consortium.node("node-charlie")["key"] != before["node"]["key"]
+        consortium.node(&format!("node-{member}"))["key"] != before["node"]["key"]
     });
-    consortium.start_node(&charlie);
+    let height = |consortium: &Consortium| {
+        let ledger = consortium.run(&["ledger", "status", "--json"]).check(0, &[]).json();
+        ledger[0]["height"].as_u64().unwrap()
+    };
+    let awake = height(consortium) + blocks;
+    consortium.until("it has slept long enough", |consortium| {
+        consortium.publish();
+        height(consortium) >= awake
+    });
+    consortium.start_node(&folder);
     let node = consortium.nodes.pop().unwrap();
-    consortium.nodes[2] = node;
-    consortium.until("it goes on with its next key", |consortium| is_well(&status(consortium, &charlie)));
+    consortium.nodes[place] = node;
+    consortium.until("it goes on with its next key", |consortium| is_well(&status(consortium, &folder)));
+    until_it_votes(consortium, &folder);
 }
 
 fn take_a_node_out_of_service(consortium: &mut Consortium) {
@@ -169,40 +193,53 @@ fn take_a_node_out_of_service(consortium: &mut Consortium) {
     consortium.until("it is back", |consortium| is_well(&status(consortium, &bravo)));
 }
 
-fn replace_a_lost_node(consortium: &mut Consortium) {
-    consortium.nodes[3].kill().unwrap();
-    consortium.nodes[3].wait().unwrap();
-    fs::remove_dir_all(consortium.path().join(folder("delta"))).unwrap();
-    let lost = consortium.node("node-delta")["id"].as_str().unwrap().to_owned();
-
+/// Invitations that are taken back, and a successor that another member invites.
+fn refuse_the_wrong_successor(consortium: &mut Consortium) {
     consortium.sign("delta", &["node", "invite", "spare", "--out", "spare.invitation"]);
     consortium.sign("delta", &["node", "cancel-invitation", "spare.invitation"]);
     let open = consortium.run(&["node", "invitations", "delta"]).check(0, &[]);
     assert_eq!(open.out, "", "taken back");
     let spare = ["node", "join", "spare.invitation", "--data", "spare", "--listen", "127.0.0.1:1"];
     tabellion(consortium.path(), &spare).check(3, &["was taken back"]);
-
     let alien = ["node", "replace", "node-delta", "--out", "x.invitation", "--key", "net/keys/bravo.pem"];
     consortium.run(&alien).check(3, &["belongs to delta"]);
-    let replace = ["node", "replace", "node-delta", "--out", "delta.invitation"];
-    let told = consortium.sign("delta", &replace);
-    assert!(told.err.contains("propose replace-validator node-delta"), "{told:?}");
-    let [listen, rest] = [4, 9].map(|place: usize| format!("127.0.0.1:{}", consortium.ports[place]));
-    let new = "net/nodes/new-delta";
-    let join = ["node", "join", "delta.invitation", "--data", new, "--listen", &listen, "--rest", &rest];
+}
+
+/// The node at `place` loses its disk; a successor takes its place, which listens at these ports.
+pub fn replace_a_lost_node(
+    consortium: &mut Consortium,
+    place: usize,
+    member: &str,
+    ports: [usize; 2],
+    voters: &[&str],
+) {
+    consortium.nodes[place].kill().unwrap();
+    consortium.nodes[place].wait().unwrap();
+    fs::remove_dir_all(consortium.path().join(folder(member))).unwrap();
+    let name = format!("node-{member}");
+    let lost = consortium.node(&name)["id"].as_str().unwrap().to_owned();
+
+    let invitation = format!("{member}.invitation");
+    let told = consortium.sign(member, &["node", "replace", &name, "--out", &invitation]);
+    assert!(told.err.contains(&format!("propose replace-validator {name}")), "{told:?}");
+    let [listen, rest] = ports.map(|place| format!("127.0.0.1:{}", consortium.ports[place]));
+    let new = format!("net/nodes/new-{member}");
+    let join = ["node", "join", &invitation, "--data", &new, "--listen", &listen, "--rest", &rest];
     tabellion(consortium.path(), &join).check(0, &[]);
-    let waits = consortium.run(&["node", "status", "node-delta", "--json"]).check(0, &[]).json();
+    let waits = consortium.run(&["node", "status", &name, "--json"]).check(0, &[]).json();
     assert_eq!(waits[0]["node"]["role"], "validator", "the lost one has the vote still");
-    consortium.start_node(new);
+    consortium.start_node(&new);
+    let node = consortium.nodes.pop().unwrap();
+    consortium.nodes[place] = node;
     let next = |status: &Value| status["next"][0].as_str().unwrap_or_default().to_owned();
     consortium.until("its status names the next command", |consortium| {
         consortium.publish();
-        next(&status(consortium, new)) == "tabellion propose replace-validator node-delta"
+        next(&status(consortium, &new)) == format!("tabellion propose replace-validator {name}")
     });
-    consortium.decide(&["replace-validator", "node-delta"], &["bravo", "charlie"]);
-    let now = status(consortium, new);
+    consortium.decide(&["replace-validator", &name], voters);
+    let now = status(consortium, &new);
     assert_eq!((&now["node"]["role"], is_well(&now)), (&"validator".into(), true), "{now}");
-    let removed = consortium.sign("delta", &["node", "remove", "node-delta"]);
+    let removed = consortium.sign(member, &["node", "remove", &name]);
     assert!(removed.out.contains(&lost), "{removed:?}");
     consortium.publish();
 }

@@ -15,7 +15,7 @@ use tabellion_client::{NodeClient, NodeTrust};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::governance::Consortium;
+use crate::consortium::Consortium;
 use crate::run::tabellion;
 
 /// A face that passes questions on to a node, and turns a bit of every piece of a state.

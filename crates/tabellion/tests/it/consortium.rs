@@ -1,39 +1,50 @@
-//! A consortium of real processes governs itself: the guide in docs/governance.md, run.
+//! A consortium of real processes on loopback: four organisations, their nodes, and certificates that are
+//! published all the time.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tabellion_client::bench::IssuingCa;
 use tabellion_corpus::{KeyKind, TestCa};
 use tempfile::TempDir;
 
+use crate::ledger::now;
 use crate::run::{Ran, tabellion};
 
 const TABELLION: &str = env!("CARGO_BIN_EXE_tabellion");
 const FOUNDERS: [&str; 4] = ["alpha", "bravo", "charlie", "delta"];
+/// Blocks of an epoch.
+pub const EPOCH_BLOCKS: u64 = 16;
 /// How long anything may take that has to come by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Consortium {
     folder: TempDir,
     ca: TestCa,
+    /// Free ports: between nodes 0 to 3 of the founders, 4 of who comes; REST five further on; then spare
+    /// ones.
     pub ports: Vec<u16>,
     pub nodes: Vec<Child>,
     published: usize,
     /// The longest time that a publication took until it was recorded.
     longest: Duration,
     /// Key files of members that renewed theirs.
-    pub renewed: BTreeMap<&'static str, &'static str>,
+    pub renewed: BTreeMap<&'static str, String>,
 }
 
 fn plan(ports: &[u16]) -> String {
-    let mut text = "name = \"governed\"\nanchors = [\"root.pem\"]\n\
-         [parameters.block]\nepoch_blocks = 16\nheartbeat_ms = 500\n\
+    let mut text = format!(
+        "name = \"governed\"\nanchors = [\"root.pem\", \"bench/root.pem\"]\n\
+         [parameters.block]\nepoch_blocks = {EPOCH_BLOCKS}\nheartbeat_ms = 500\n\
          [parameters.governance]\nprobation_epochs = 1\n"
-        .to_owned();
+    );
     for (place, name) in FOUNDERS.iter().enumerate() {
         let (between, rest) = (ports[place], ports[place + 5]);
         text.push_str(&format!(
@@ -57,7 +68,7 @@ fn free_ports(count: usize) -> Vec<u16> {
 impl Consortium {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (ca, ports) = (TestCa::new(KeyKind::P256), free_ports(10));
+        let (ca, ports) = (TestCa::new(KeyKind::P256), free_ports(12));
         fs::write(folder.path().join("root.pem"), pem(&[ca.root()])).unwrap();
         fs::write(folder.path().join("plan.toml"), plan(&ports)).unwrap();
         let mut consortium = Self {
@@ -69,6 +80,7 @@ impl Consortium {
             longest: Duration::ZERO,
             renewed: BTreeMap::new(),
         };
+        tabellion(consortium.path(), &["bench", "ca", "bench"]).check(0, &[]);
         tabellion(consortium.path(), &["network", "init", "plan.toml", "--out", "net"]).check(0, &[]);
         FOUNDERS.iter().for_each(|name| consortium.start_node(&format!("net/nodes/node-{name}")));
         consortium.until("the network answers", |consortium| consortium.run(&["ledger", "status"]).code == 0);
@@ -86,7 +98,7 @@ impl Consortium {
     /// Runs a command that must come through, signed by a member.
     pub fn sign(&self, member: &str, args: &[&str]) -> Ran {
         let key = match (member, self.renewed.get(member)) {
-            (_, Some(renewed)) => (*renewed).to_owned(),
+            (_, Some(renewed)) => renewed.clone(),
             ("echo", _) => "echo.pem".to_owned(),
             (founder, _) => format!("net/keys/{founder}.pem"),
         };
@@ -173,64 +185,77 @@ impl Drop for Consortium {
     }
 }
 
-/// X.1409 L9, IV.1, V.1: a fifth organisation is voted in, invites its node, which joins, catches up,
-/// reports, and becomes a validator; an old validator leaves. Publishing goes on, and who holds only the
-/// genesis document follows.
-#[test]
-fn a_fifth_organisation_joins_and_an_old_validator_leaves() {
-    let mut consortium = Consortium::start();
-    consortium.publish();
-    let (listen, rest) =
-        (format!("127.0.0.1:{}", consortium.ports[4]), format!("127.0.0.1:{}", consortium.ports[9]));
-    tabellion(consortium.path(), &["key", "new", "echo.pem", "--plain"]).check(0, &[]);
-    let offer = ["member", "offer", "echo", "--name", "Echo", "--role", "operator", "--out", "echo.json"];
-    consortium.sign("echo", &offer);
-    consortium.run(&["member", "show", "echo"]).check(1, &["is no member"]);
-    consortium.decide(&["add-member", "echo.json"], &["bravo", "charlie"]);
-
-    let unsigned = consortium.run(&["vote", "1", "for", "--key", "net/keys/delta.pem"]);
-    unsigned.check(3, &["proposal-closed"]);
-    consortium.sign("echo", &["node", "invite", "node-echo", "--out", "echo.invitation"]);
-    let join = |data: &str| {
-        let args = ["node", "join", "echo.invitation", "--listen", &listen, "--rest", &rest, "--data", data];
-        tabellion(consortium.path(), &args)
-    };
-    join("node-echo").check(0, &["tabellion node --config node-echo"]);
-    join("node-other").check(3, &["was used by node"]);
-    consortium.start_node("node-echo");
-    consortium.until("the fifth node reports", |consortium| {
-        consortium.publish();
-        consortium.node("node-echo")["reports"].as_u64().unwrap_or_default() > 0
-    });
-
-    consortium.decide(&["add-validator", "node-echo"], &["bravo", "echo", "delta"]);
-    assert_eq!(consortium.node("node-echo")["role"], "validator");
-    consortium.decide(&["remove-validator", "node-delta"], &["bravo", "charlie", "echo"]);
-    assert_eq!(consortium.node("node-delta")["role"], "full");
-    let last = consortium.nodes.remove(3);
-    drop(Stopped(last));
-    consortium.publish();
-    let full = ["ledger", "verify-chain", "--full"];
-    consortium.run(&full).check(0, &[]);
-    // Every decision is found again from the genesis document and the blocks alone.
-    consortium.run(&["ledger", "export", "--out", "chain.archive"]).check(0, &[]);
-    let replay = ["ledger", "replay", "chain.archive", "--genesis", "net/genesis.cbor"];
-    let found = tabellion(consortium.path(), &replay).check(0, &[]).out;
-    for words in ["add-member", "add-validator", "remove-validator", "status        executed  3 for"] {
-        assert!(found.contains(words), "'{words}' is missing: {found}");
-    }
-    tabellion(consortium.path(), &[&replay[..2], &["echo.json"], &replay[3..]].concat())
-        .check(1, &["no archive"]);
-    // The fifth node has the same chain, and shows it by its own face.
-    tabellion(consortium.path(), &[&full[..], &["--network", "node-echo"]].concat()).check(0, &[]);
+/// Certificates published one after the other in the background, by a member's account. A client that has
+/// only the genesis document verifies the status of each.
+pub struct Publishing {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Pauses>>,
 }
 
-/// A node that is killed.
-struct Stopped(Child);
+/// How publishing went.
+#[derive(Debug)]
+pub struct Pauses {
+    /// Certificates recorded and verified.
+    pub published: usize,
+    /// The longest time between two that were recorded.
+    pub longest: Duration,
+}
 
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+impl Publishing {
+    /// Opens the account and begins.
+    pub fn start(consortium: &Consortium) -> Self {
+        let path = consortium.path().to_owned();
+        tabellion(&path, &["key", "new", "desk.pem", "--plain"]).check(0, &[]);
+        let open = ["account", "open", "desk", "--role", "certificate-user", "--account-key", "desk.pem"];
+        consortium.sign("alpha", &open);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = std::thread::spawn(move || publish_until(&path, &stopped));
+        Self { stop, thread: Some(thread) }
     }
+
+    /// Ends; what a publication failed with is told here.
+    pub fn stop(mut self) -> Pauses {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Publishing {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Publishes until told to stop. A publication that does not come through is another pause; one that never
+/// does ends the test.
+fn publish_until(path: &Path, stopped: &AtomicBool) -> Pauses {
+    let [issuer, key] = ["bench/issuing.pem", "bench/issuing-key.pem"].map(|file| path.join(file));
+    let ca = IssuingCa::new(&fs::read(&issuer).unwrap(), &fs::read_to_string(key).unwrap()).unwrap();
+    let issuer = fs::read_to_string(issuer).unwrap();
+    let run = |args: &[&str]| tabellion(path, &[args, &["--network", "net"]].concat());
+    let (mut pauses, mut last) = (Pauses { published: 0, longest: Duration::ZERO }, Instant::now());
+    for number in 0.. {
+        if stopped.load(Ordering::Relaxed) {
+            break;
+        }
+        let (name, proof) = (format!("background-{number}.pem"), format!("background-{number}.proof"));
+        let der = ca.issue(&format!("n{number}.background.example"), now()).unwrap();
+        fs::write(path.join(&name), pem(&[&der]) + &issuer).unwrap();
+        let ran = run(&["cert", "publish", &name, "--key", "desk.pem"]);
+        if ran.code != 0 {
+            assert!(last.elapsed() < PATIENCE, "nothing was recorded for {PATIENCE:?}: {ran:?}");
+            continue;
+        }
+        pauses.longest = pauses.longest.max(last.elapsed());
+        last = Instant::now();
+        pauses.published += 1;
+        // A node that is catching up proves what it has.
+        while run(&["cert", "verify", &name, "--proof-out", &proof]).code != 0 {
+            assert!(last.elapsed() < PATIENCE, "the status of {name} is not proved for {PATIENCE:?}");
+        }
+        let offline = ["cert", "verify", "--offline", &proof, "--genesis", "net/genesis.cbor", &name];
+        tabellion(path, &offline).check(0, &[]);
+    }
+    pauses
 }
