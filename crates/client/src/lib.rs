@@ -25,6 +25,7 @@ mod light;
 mod node;
 mod offline;
 mod participation;
+pub mod peer;
 mod publish;
 mod publisher;
 mod relying_party;

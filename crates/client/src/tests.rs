@@ -7,6 +7,7 @@ mod keys;
 mod lifecycle;
 mod light;
 mod offline;
+mod peer;
 mod publish;
 mod rest;
 mod rosters;

@@ -120,6 +120,7 @@ async fn step(nodes: &mut Nodes, chance: &mut Chance) -> Forgot {
             nodes.byzantine.turn(chance);
         }
         // A node without its memory is a fault like a liar: both are a third at most.
+        7 if nodes.has_forgetful() => {}
         7 if nodes.byzantine.strategy == Strategy::Honest || nodes.count() >= ROOM_FOR_TWO => {
             let honest = nodes.honest();
             let index = honest[chance.place(honest.len())];

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tabellion_consortium::Action;
 use tabellion_engine::sim::{Disk, Installation, Link, SimulatedNode, World};
-use tabellion_engine::{NodeConfig, NodeKey, node_key};
+use tabellion_engine::{NodeConfig, NodeKey, Voting, node_key};
 use tabellion_ledger::{Height, TransactionId};
 use tabellion_node::PoolLimits;
 use tabellion_node::core::{Core, Rounds, Voice};
@@ -64,6 +64,8 @@ pub struct Nodes {
     journals: Vec<(String, Vec<u8>)>,
     /// A copy of an honest node's disk.
     backup: Option<Backup>,
+    /// A node that came back without its memory, and has not been seen to vote since.
+    forgetful: Option<usize>,
     running: Vec<Option<Running>>,
     /// The liar's second node, if it is twins. Its folder is the last one.
     twin: Option<Running>,
@@ -138,6 +140,7 @@ impl Nodes {
             disks,
             journals: (0..=count).map(|folder| (format!("node-{folder}-"), Vec::new())).collect(),
             backup: None,
+            forgetful: None,
             running: (0..count).map(|_| None).collect(),
             twin: None,
             submitted: Vec::new(),
@@ -286,6 +289,7 @@ impl Nodes {
         let identity = if chance.once_in(2) { Vec::new() } else { prefix.clone().into_bytes() };
         self.folders[index] = folder;
         self.journals[index] = (prefix, identity);
+        self.forgetful = Some(index);
         self.start_node(index).await;
         true
     }
@@ -303,9 +307,20 @@ impl Nodes {
             let prefix = format!("new-{}-{index}-", now.0);
             self.journals[index] = (prefix.clone(), prefix.into_bytes());
             self.folders[index] = folder;
+            self.forgetful = Some(index);
         }
         self.start_node(index).await;
         lost
+    }
+
+    /// Whether a node that forgot its votes has not got over it: it votes when the others have moved on.
+    pub fn has_forgetful(&mut self) -> bool {
+        let Some(running) = self.forgetful.map(|index| self.running[index].as_ref()) else { return false };
+        let voting = running.map(|running| running.engine.controls.status.view().voting);
+        if matches!(voting, Some(Voting::Votes | Voting::Follows)) {
+            self.forgetful = None;
+        }
+        self.forgetful.is_some()
     }
 
     /// An honest node that runs.

@@ -1,6 +1,7 @@
 //! The REST client against a server that speaks TLS and answers from a script.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,7 +30,14 @@ pub fn ok(body: impl Into<Vec<u8>>) -> Answer {
     Answer("200 OK", "", body.into())
 }
 
+pub fn not_found() -> Answer {
+    Answer("404 Not Found", "content-type: application/problem+json\r\n", NOT_FOUND.into())
+}
+
+const NOT_FOUND: &str = r#"{"type":"about:blank","title":"not found","status":404,"detail":"not here","code":"not-found"}"#;
+
 pub struct Server {
+    silent: Arc<AtomicBool>,
     address: String,
     ca: Vec<u8>,
     key: KeyId,
@@ -71,7 +79,9 @@ pub async fn serve_by(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("https://{}", listener.local_addr().unwrap());
     let asked = Arc::new(Mutex::new(Vec::new()));
+    let silent = Arc::new(AtomicBool::new(false));
     let server = Server {
+        silent: silent.clone(),
         address,
         ca: certificate.pem().into_bytes(),
         key: KeyId::of(&rcgen::PublicKeyData::subject_public_key_info(&key)),
@@ -81,9 +91,10 @@ pub async fn serve_by(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let (acceptor, answer, asked) = (acceptor.clone(), answer.clone(), asked.clone());
+            let silent = silent.clone();
             tokio::spawn(async move {
                 let Ok(stream) = acceptor.accept(stream).await else { return };
-                answer_all(stream, &answer, &asked).await;
+                answer_all(stream, &answer, &asked, &silent).await;
             });
         }
     });
@@ -94,6 +105,7 @@ async fn answer_all(
     mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin,
     answer: &Answering,
     asked: &Mutex<Vec<String>>,
+    silent: &AtomicBool,
 ) {
     let mut bytes = Vec::new();
     loop {
@@ -115,11 +127,21 @@ async fn answer_all(
         }
         bytes.drain(..end);
         let line = text.lines().next().unwrap_or_default().to_owned();
+        if silent.load(Ordering::Relaxed) {
+            return;
+        }
         let Answer(status, headers, body) = answer(&line);
         asked.lock().unwrap().push(line);
         let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
         let response = [head.as_bytes(), &body].concat();
         stream.write_all(&response).await.unwrap();
+    }
+}
+
+impl Server {
+    /// Answers nothing from now on.
+    pub fn silence(&self) {
+        self.silent.store(true, Ordering::Relaxed);
     }
 }
 
