@@ -27,6 +27,11 @@ const PACKAGES: [Package; 5] = [
         why: "fetches test vectors; runs vectors/check.py",
     },
     Package {
+        probe: &["gnutls-cli", "--version"],
+        package: "gnutls-bin",
+        why: "the other end of TLS connections by raw public keys",
+    },
+    Package {
         probe: &["faketime", "--version"],
         package: "faketime",
         why: "a network whose clock is past every expiry",

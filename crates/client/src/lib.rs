@@ -22,6 +22,7 @@ mod key;
 mod key_file;
 mod lifecycle;
 mod light;
+pub mod monitor;
 mod node;
 mod offline;
 mod participation;
@@ -45,7 +46,7 @@ pub use key::{KeyError, SigningKey};
 pub use key_file::{
     KeyFileError, Protection, is_encrypted_key_file, is_readable_by_others, read_key_file, write_key_file,
 };
-pub use lifecycle::{ChangeRequest, FeedbackError};
+pub use lifecycle::{ChangeRequest, FeedbackError, renewal_signature};
 pub use light::{LightClient, LightError, Observation};
 pub use node::{CBOR, NodeClient, NodeError, Submitted};
 pub use offline::{

@@ -103,7 +103,7 @@ impl Signer<'_> {
     }
 
     /// Makes a transaction that publishes a certificate in the place of `old` (X.1409 C15); `signature` is by
-    /// the key of `old` over `renewal_message`.
+    /// the key of `old` over `renewal_message`: see [`renewal_signature`].
     pub fn renew(
         &self,
         new: &Publication,
@@ -121,6 +121,17 @@ impl Signer<'_> {
         let action = cbor::to_bytes(&Action::Renew(Box::new(renewal)));
         self.transaction(Lane::Certificate, action, attachments, valid_until)
     }
+}
+
+/// A signature over `renewal_message` by the key of `old`, made by any tool, as a renewal carries it; the
+/// algorithm is found by trying.
+pub fn renewal_signature(
+    old: &Certificate,
+    new: &CertificateId,
+    ledger: &LedgerId,
+    signature: &[u8],
+) -> Result<KeySignature, FeedbackError> {
+    Ok(tabellion_pki::renewal_signature(&old.der, new, ledger, signature)??)
 }
 
 fn once<'a>(attachments: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {

@@ -6,6 +6,7 @@ mod governed;
 mod keys;
 mod lifecycle;
 mod light;
+mod monitor;
 mod offline;
 mod peer;
 mod publish;

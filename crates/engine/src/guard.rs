@@ -111,6 +111,8 @@ struct State {
     barrier: Round,
     /// The operator says that no later state of this disk ever ran.
     vouched: bool,
+    /// A vote was signed in this run, so that its journal remembers it.
+    has_signed: bool,
     /// The newest vote of this node that the journal has.
     signed: Round,
     /// The newest certificate with a vote of this node in it.
@@ -155,6 +157,7 @@ impl Guard {
             phase,
             barrier,
             vouched,
+            has_signed: false,
             signed: zero,
             own: zero,
             seen: zero,
@@ -166,10 +169,12 @@ impl Guard {
         })))
     }
 
-    /// Whether a vote in this round may be signed.
+    /// Whether a vote in this round may be signed; if so, it is.
     pub(crate) fn permits(&self, round: Round) -> bool {
-        let state = self.0.lock();
-        state.phase == Phase::Votes && round > state.barrier
+        let mut state = self.0.lock();
+        let permitted = state.phase == Phase::Votes && round > state.barrier;
+        state.has_signed |= permitted;
+        permitted
     }
 
     /// Whether votes are held back for now.
@@ -227,9 +232,13 @@ impl Guard {
         }
     }
 
-    /// Begins to listen where it did not: the network turns out to be older than this disk.
+    /// Begins to listen where it did not: the network seems to be older than this disk. Anybody can make it
+    /// seem so; a node that votes goes on.
     pub(crate) fn listen(&self) {
-        self.0.lock().phase = Phase::Listens;
+        let mut state = self.0.lock();
+        if !state.has_signed {
+            state.phase = Phase::Listens;
+        }
     }
 
     /// Looks whether votes must be held back any longer. `others`: validators that make a quorum with this

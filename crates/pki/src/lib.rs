@@ -31,7 +31,7 @@ pub use check::{Checked, CheckedEntry, CheckedPublish, check, check_recorded};
 pub use event::Event;
 pub use evidence::{
     CRL_BYTES_MAX, EvidenceRefusal, Feedback, OCSP_BYTES_MAX, STATEMENT_BYTES_MAX, SignedStatement,
-    Statement, feedback, precheck_evidence, renewal_message,
+    Statement, feedback, precheck_evidence, renewal_message, renewal_signature,
 };
 pub use facts::{Facts, NO_EXPIRY};
 pub use key::{certificate_key, certificates_of_key_key, scheduled_key};

@@ -8,6 +8,7 @@ use tabellion_ledger::Algorithm;
 use crate::consortium::{AccountCommand, MemberCommand, ProposalCommand, ProposeArgs, RoleCommand, VoteArgs};
 use crate::moment::{Moment, Span};
 use crate::node_commands::{DevArgs, NetworkCommand, NodeArgs};
+use crate::tls::TlsCommand;
 
 const ABOUT: &str =
     "Certificate status that anybody can check: a shared ledger of several organisations (ITU-T X.1409)";
@@ -47,12 +48,29 @@ What the CA says decides; who submits is recorded. Every validator verifies it. 
   tabellion cert revoke www.pem --issuer ca.pem --crl ca.crl
   tabellion cert resume www.pem --issuer ca.pem --ocsp response.der";
 
+const RENEW_HELP: &str = "\
+Both in one transaction, signed with the old certificate's key. Where that key lies in a token:
+
+  tabellion cert renew old.pem new.pem --message-out renewal
+  openssl dgst -sha256 -sign old.key -out renewal.signature renewal
+  tabellion cert renew old.pem new.pem --signature renewal.signature";
+
 const STATEMENT_HELP: &str = "\
 For CAs without OCSP and CRL. The statement is for the next record of the certificate and serves once:
 
   tabellion cert statement www.pem --reason key-compromise --out www.statement
   openssl dgst -sha256 -sign ca.key -out www.signature www.statement
   tabellion cert revoke www.pem --issuer ca.pem --statement www.statement --signature www.signature";
+
+const MONITOR_HELP: &str = "\
+Every block is compared with a header that a quorum signed: nothing is hidden from it. The file:
+
+  names = [\".example.com\", \"www.example.org\"]   a leading dot means: and all below it
+  issuers = [\"our-ca.pem\"]                        optional: any other CA is told as unexpected
+  webhook = \"https://alerts.example.com/x\"        optional, with webhook_ca = \"ca.pem\"
+  [[ca]]                                           optional: a CA that is held to its names
+  certificate = \"their-ca.pem\"
+  names = [\".their.example\"]";
 
 const VERIFY_HELP: &str = "\
 Takes a certificate file, its SHA-256, or - for stdin. Exit code 0 only if valid.
@@ -175,6 +193,9 @@ pub enum Command {
     /// Proposals: list, show, watch, withdraw
     #[command(subcommand)]
     Proposal(ProposalCommand),
+    /// TLS connections whose ends know each other by the ledger
+    #[command(subcommand)]
+    Tls(TlsCommand),
     /// Measure a network
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -255,6 +276,9 @@ pub enum CertCommand {
     /// Let suspended certificates be valid again, upon their CA's feedback: all of them or none
     #[command(after_help = CHANGE_HELP)]
     Resume(ChangeArgs),
+    /// Publish a certificate in the place of another one of the same name, which is revoked as superseded
+    #[command(after_help = RENEW_HELP)]
+    Renew(RenewArgs),
     /// Write what a CA signs to revoke, suspend or resume a certificate without OCSP and CRL
     #[command(after_help = STATEMENT_HELP)]
     Statement(StatementArgs),
@@ -271,6 +295,9 @@ pub enum CertCommand {
     },
     /// List certificates from a node's index (no proofs: verify those that matter)
     List(ListArgs),
+    /// Tell a domain owner what happens under its names, each with its proof
+    #[command(after_help = MONITOR_HELP)]
+    Monitor(MonitorArgs),
     /// Tell what happens to certificates, as it happens
     Watch {
         /// Only these: certificate files or SHA-256 of certificates.
@@ -333,6 +360,27 @@ pub struct ChangeArgs {
     /// How long to wait for the transaction to be recorded
     #[arg(long, value_name = "SPAN", default_value = "60s")]
     pub wait: Span,
+}
+
+/// `cert renew`
+#[derive(Args, Debug)]
+pub struct RenewArgs {
+    /// File with the certificate that is replaced.
+    pub old: String,
+    /// File with the new certificate and its chain.
+    pub new: String,
+    /// Private key of the old certificate (PEM), which signs the renewal
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["message_out", "signature"])]
+    pub old_key: Option<PathBuf>,
+    /// Write what the old key is to sign to this file, and end
+    #[arg(long, value_name = "FILE", conflicts_with = "signature")]
+    pub message_out: Option<PathBuf>,
+    /// The old key's signature over that
+    #[arg(long, value_name = "FILE")]
+    pub signature: Option<PathBuf>,
+    /// What all publishing takes.
+    #[command(flatten)]
+    pub inputs: PublishInputs,
 }
 
 /// The CA's feedback: one of three kinds.
@@ -399,6 +447,22 @@ pub struct VerifyArgs {
     /// Save the proof, for others to check
     #[arg(long, value_name = "FILE", conflicts_with_all = ["offline", "by_key"])]
     pub proof_out: Option<PathBuf>,
+}
+
+/// `cert monitor`
+#[derive(Args, Debug)]
+pub struct MonitorArgs {
+    /// What to watch, a TOML file.
+    pub file: PathBuf,
+    /// Keep in this file how far it got, and go on there after a restart
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Begin at this block and not with what comes next
+    #[arg(long, value_name = "HEIGHT")]
+    pub from_block: Option<u64>,
+    /// End at the newest block
+    #[arg(long)]
+    pub once: bool,
 }
 
 /// `cert list`

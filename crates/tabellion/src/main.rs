@@ -14,6 +14,7 @@ mod ledger;
 mod moment;
 mod node_commands;
 mod output;
+mod tls;
 
 use std::process::ExitCode;
 
@@ -78,6 +79,7 @@ fn run(command: Command, context: &Context, output: Output) -> Done {
             Command::Key(command) => key::run(command, context, output),
             Command::Cert(command) => cert::run(command, context, output).await,
             Command::Ledger(command) => ledger::run(command, context, output).await,
+            Command::Tls(command) => tls::run(command, context, output).await,
             Command::Bench(command) => bench::run(command, context, output).await,
             Command::Member(command) => consortium::run_member(command, context, output).await,
             Command::Account(command) => consortium::run_account(command, context, output).await,

@@ -36,6 +36,11 @@ impl Output {
         }
     }
 
+    /// A line of data that is JSON already where that is asked for.
+    pub fn data(&self, text: impl AsRef<str>) {
+        write_out(text.as_ref());
+    }
+
     /// A value, where JSON is asked for; one per line.
     pub fn value(&self, value: &impl Serialize) {
         if self.json {

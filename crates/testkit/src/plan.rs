@@ -152,7 +152,7 @@ async fn heal(nodes: &mut Nodes) {
     nodes.submit(honest[0]);
     let mut waited = 0;
     while nodes.acknowledged.len() == before || !properties::is_level(nodes) {
-        assert!(waited < HEALING_MS, "no progress {waited} ms after healing");
+        assert!(waited < HEALING_MS, "no progress {waited} ms after healing: {:?}", nodes.standing());
         nodes.pass(500).await;
         waited += 500;
     }

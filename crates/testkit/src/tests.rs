@@ -1,5 +1,7 @@
 use std::time::{Duration, Instant};
 
+use tracing_subscriber::EnvFilter;
+
 use crate::{Outcome, PlanSize, Strategy, run_plan};
 
 const SIZE: PlanSize = PlanSize { nodes_min: 4, nodes_max: 16, steps: 30 };
@@ -8,12 +10,13 @@ const SIZE: PlanSize = PlanSize { nodes_min: 4, nodes_max: 16, steps: 30 };
 /// finalised blocks at one height, no two rosters in one epoch, equal roots, nothing acknowledged lost,
 /// progress after healing, and nobody honest accused.
 ///
-/// `TABELLION_SEED=7` replays one seed; `TABELLION_SIMULATION_SECONDS=7200` runs for hours,
+/// `TABELLION_SEED=7` replays one seed, with what `TABELLION_LOG=warn` wants to see of its nodes; `TABELLION_SIMULATION_SECONDS=7200` runs for hours,
 /// `TABELLION_FIRST_SEED=1000` from another seed on.
 #[test]
 fn simulated_faults_never_fork_lose_or_stop_the_ledger() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     if let Some(seed) = number("TABELLION_SEED") {
+        tracing_subscriber::fmt().with_env_filter(EnvFilter::from_env("TABELLION_LOG")).init();
         eprintln!("seed {seed}: {:?}", run_plan(seed, SIZE));
         return;
     }

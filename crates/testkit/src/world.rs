@@ -313,11 +313,20 @@ impl Nodes {
         lost
     }
 
+    /// Height and voting of each node that runs, for whoever looks into a plan that failed.
+    pub fn standing(&self) -> Vec<(usize, Height, Voting)> {
+        let of = |(index, running): (usize, &Option<Running>)| {
+            let Running { core, engine, .. } = running.as_ref()?;
+            Some((index, core.newest().height, engine.controls.status.view().voting))
+        };
+        self.running.iter().enumerate().filter_map(of).collect()
+    }
+
     /// Whether a node that forgot its votes has not got over it: it votes when the others have moved on.
     pub fn has_forgetful(&mut self) -> bool {
         let Some(running) = self.forgetful.map(|index| self.running[index].as_ref()) else { return false };
         let voting = running.map(|running| running.engine.controls.status.view().voting);
-        if matches!(voting, Some(Voting::Votes | Voting::Follows)) {
+        if voting == Some(Voting::Votes) {
             self.forgetful = None;
         }
         self.forgetful.is_some()

@@ -74,3 +74,15 @@ fn a_vote_that_the_journal_does_not_have_is_a_doubt_and_an_old_one_is_none() {
         assert_eq!(guard.look(at(0), &PACE, 2, 2), expected, "{signed} {barrier} {own}");
     }
 }
+
+/// Votes of a later epoch may be one liar's words.
+#[test]
+fn what_seems_to_be_a_later_epoch_silences_nobody_who_votes() {
+    let guard = Guard::open(Round::zero());
+    guard.listen();
+    assert!(guard.holds(), "nothing was signed yet");
+    let guard = Guard::open(Round::zero());
+    assert!(guard.permits(round(0, 1)));
+    guard.listen();
+    assert!(!guard.holds() && guard.permits(round(0, 2)));
+}

@@ -41,6 +41,7 @@ fn a_node_that_starts_from_a_floor_catches_up_votes_and_restarts() {
         for job in 36..=39 {
             world.node(FOLLOWER).machine.submit(job);
             world.done(&ALL, job, 10_000).await;
+            world.sleep(500).await;
         }
 
         // Without node 0 there is no quorum but with the new validator's votes.

@@ -23,7 +23,7 @@ pub use ocsp::OCSP_BYTES_MAX;
 pub(crate) use party::Party;
 pub use refusal::EvidenceRefusal;
 pub(crate) use statement::verify as verify_key_signature;
-pub use statement::{STATEMENT_BYTES_MAX, SignedStatement, Statement, renewal_message};
+pub use statement::{STATEMENT_BYTES_MAX, SignedStatement, Statement, renewal_message, renewal_signature};
 
 use crl::Crl;
 use ocsp::Response;

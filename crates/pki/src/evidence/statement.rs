@@ -8,7 +8,7 @@ use tabellion_ledger::{CertificateId, Hash, LedgerId, TimeMs};
 
 use super::{EvidenceRefusal, Feedback, Party};
 use crate::change::{Evidence, EvidenceKind, KeySignature, Number, Reason};
-use crate::verify::AlgorithmSet;
+use crate::verify::{AlgorithmSet, CertificateRefusal, Place, SignatureAlgorithm};
 
 /// Bytes of a signed statement: an ML-DSA-87 signature takes 4,627.
 pub const STATEMENT_BYTES_MAX: usize = 8 * 1024;
@@ -170,4 +170,24 @@ pub fn renewal_message(ledger: &LedgerId, old: &CertificateId, new: &Certificate
     old.encode(&mut out);
     new.encode(&mut out);
     out.into_bytes()
+}
+
+/// Finds the algorithm under which a signature, made by any tool, is one of the old certificate's key over
+/// [`renewal_message`].
+///
+/// Refuses: a signature that verifies under none of those that this version knows.
+pub fn renewal_signature(
+    old: &[u8],
+    new: &CertificateId,
+    ledger: &LedgerId,
+    signature: &[u8],
+) -> Result<Result<KeySignature, EvidenceRefusal>, CertificateRefusal> {
+    let (signer, accepted) = (Party::of(old, Place::Certificate)?, AlgorithmSet::default());
+    let message = renewal_message(ledger, &signer.facts.certificate, new);
+    let signatures = SignatureAlgorithm::ALL.iter().map(|algorithm| KeySignature {
+        algorithm: algorithm.identifier(),
+        signature: signature.to_vec(),
+    });
+    let found = signatures.into_iter().find(|tried| verify(tried, &message, &signer, &accepted).is_ok());
+    Ok(found.ok_or(EvidenceRefusal::SignatureWrong { signer: signer.facts.certificate }))
 }

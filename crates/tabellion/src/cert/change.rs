@@ -3,15 +3,17 @@
 use std::path::Path;
 
 use serde::Serialize;
-use tabellion_client::{Certificate, ChangeRequest, FeedbackError, Signer, Submitted, leaves};
-use tabellion_ledger::{CertificateId, LedgerId, TransactionId, cbor};
+use tabellion_client::{
+    Certificate, ChangeRequest, FeedbackError, NodeClient, Signer, Submitted, leaves,
+};
+use tabellion_ledger::{CertificateId, LedgerId, Transaction, TransactionId, cbor};
 use tabellion_pki::{EvidenceKind, Reason, Statement, Status};
 
 use super::input;
 use crate::cli::{ChangeArgs, StatementArgs};
 use crate::context::{Context, read_file, write_file};
 use crate::failure::{Code, Done, Failure};
-use crate::moment::now;
+use crate::moment::{Span, now};
 use crate::output::Output;
 
 /// Bytes of a statement's file; the longest has 120.
@@ -56,8 +58,42 @@ pub async fn run(wanted: Status, args: ChangeArgs, context: &Context, output: Ou
     let transaction = Signer { key: &key, ledger }
         .change(&requests, valid_until)
         .map_err(|error| Failure::of(Code::Error, &error))?;
+    let recorded = record(party.nodes(), &transaction, args.wait).await?;
+    for (certificate, request) in certificates.iter().zip(&requests) {
+        tell(certificate, request, &recorded, output);
+    }
+    recorded.done()
+}
+
+/// What became of a transaction.
+pub struct RecordedAt {
+    /// Its identifier.
+    pub transaction: TransactionId,
+    /// `recorded` or `pending`.
+    pub outcome: &'static str,
+    /// The block that holds it.
+    pub height: Option<u64>,
+}
+
+impl RecordedAt {
+    /// Whether it stands on the ledger.
+    pub fn done(&self) -> Done {
+        match self.height {
+            Some(_) => Ok(()),
+            None => Err(Failure::new(Code::Error, "not recorded within the time to wait")
+                .hint("wait longer with --wait, or ask later: tabellion ledger tx <transaction>")),
+        }
+    }
+}
+
+/// Has a transaction recorded.
+pub async fn record(
+    nodes: &NodeClient,
+    transaction: &Transaction,
+    wait: Span,
+) -> Result<RecordedAt, Failure> {
     let id = transaction.id();
-    let (outcome, height) = match party.nodes().submit(id, transaction.to_bytes(), args.wait.0).await? {
+    let (outcome, height) = match nodes.submit(id, transaction.to_bytes(), wait.0).await? {
         Submitted::Recorded(answer) => ("recorded", answer.height),
         Submitted::Pending(_) => ("pending", None),
         Submitted::Refused(problem) => {
@@ -65,23 +101,17 @@ pub async fn run(wanted: Status, args: ChangeArgs, context: &Context, output: Ou
             return Err(Failure { kind: problem.code.clone(), ..failure });
         }
     };
-    for (certificate, request) in certificates.iter().zip(&requests) {
-        tell(certificate, request, (outcome, height, id), output);
-    }
-    match outcome {
-        "recorded" => Ok(()),
-        _ => Err(Failure::new(Code::Error, "not recorded within the time to wait")
-            .hint("wait longer with --wait, or ask later: tabellion ledger tx <transaction>")),
-    }
+    Ok(RecordedAt { transaction: id, outcome, height })
 }
 
 fn tell(
     certificate: &Certificate,
     request: &ChangeRequest,
-    (outcome, height, transaction): (&'static str, Option<u64>, TransactionId),
+    recorded: &RecordedAt,
     output: Output,
 ) {
     let change = &request.change;
+    let RecordedAt { transaction, outcome, height } = *recorded;
     output.value(&Told {
         certificate: change.certificate,
         status: change.status(),
@@ -99,7 +129,7 @@ fn tell(
 }
 
 /// The one certificate of a file that issued no other one there.
-fn only(file: &str, output: Output) -> Result<Certificate, Failure> {
+pub fn only(file: &str, output: Output) -> Result<Certificate, Failure> {
     let certificates = input::read(file, output)?;
     match leaves(&certificates).as_slice() {
         [certificate] => Ok((*certificate).clone()),
@@ -154,7 +184,7 @@ fn der_of(bytes: Vec<u8>) -> Vec<u8> {
     }
 }
 
-fn refused(path: &Path, error: &FeedbackError) -> Failure {
+pub fn refused(path: &Path, error: &FeedbackError) -> Failure {
     let (kind, reason) = match error {
         FeedbackError::Certificate(refusal) => (refusal.code(), refusal.to_string()),
         FeedbackError::Evidence(refusal) => (refusal.code(), refusal.to_string()),

@@ -4,7 +4,9 @@ mod batch;
 mod change;
 mod input;
 mod list;
+mod monitor;
 mod publish;
+mod renew;
 mod show;
 mod verify;
 mod watch;
@@ -27,9 +29,11 @@ pub async fn run(command: CertCommand, context: &Context, output: Output) -> Don
         CertCommand::Revoke(args) => change::run(Status::Revoked, args, context, output).await,
         CertCommand::Suspend(args) => change::run(Status::Suspended, args, context, output).await,
         CertCommand::Resume(args) => change::run(Status::Normal, args, context, output).await,
+        CertCommand::Renew(args) => renew::run(args, context, output).await,
         CertCommand::Statement(args) => change::statement(args, context, output).await,
         CertCommand::Verify(args) => verify::run(args, context, output).await,
         CertCommand::Show { certificate, pem } => show::run(&certificate, pem, context, output).await,
+        CertCommand::Monitor(args) => monitor::run(args, context, output).await,
         CertCommand::List(args) => list::run(args, context, output).await,
         CertCommand::Watch { certificates, from_block } => {
             watch::run(&certificates, from_block, context, output).await

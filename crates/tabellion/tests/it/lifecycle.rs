@@ -1,6 +1,6 @@
 //! Revoke, suspend and resume from the command line.
 
-use tabellion_corpus::{CrlDraft, OcspDraft, OcspStatus};
+use tabellion_corpus::{CrlDraft, KeyKind, OcspDraft, OcspStatus, TestKey};
 use tabellion_ledger::{CertificateId, TimeMs};
 use tabellion_pki::Facts;
 use tempfile::tempdir;
@@ -64,4 +64,45 @@ fn a_certificate_is_suspended_resumed_and_revoked_upon_what_its_ca_says() {
     statement("none");
     stated("resume").check(3, &["revoked-for-good"]);
     run(&["cert", "statement", "chain.pem", "--reason", "boredom", "--out", "t"]).check(2, &["one of none"]);
+}
+
+/// X.1409 C15: a certificate is renewed with the old one's key, from a file or by another tool.
+#[test]
+fn a_certificate_is_renewed_with_the_key_of_the_old_one() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    let node = Node::start(&path.join("tabellion-data"));
+    let run = |args: &[&str]| -> Ran { tabellion(path, args) };
+    let make = |name: &str, subject: &str| {
+        let key = TestKey::generate(KeyKind::P256);
+        let mut ledger = node.ledger.lock().unwrap();
+        let draft = ledger.ca.leaf_draft(subject, &key.spki());
+        let der = ledger.ca.sign(&draft);
+        let intermediate = ledger.ca.intermediates()[0].to_vec();
+        write_pem(path, &format!("{name}.pem"), &[&intermediate, &der]);
+        let pkcs8 = pem::encode(&pem::Pem::new("PRIVATE KEY", key.pkcs8()));
+        std::fs::write(path.join(format!("{name}.key")), pkcs8).unwrap();
+        CertificateId::of(&der).to_string()
+    };
+    let ids = ["one", "two", "three"].map(|name| make(name, "a.example"));
+    make("other", "b.example");
+    run(&["cert", "publish", "one.pem"]).check(0, &[]);
+    let renew = |old: &str, new: &str, more: &[&str]| run(&[&["cert", "renew", old, new], more].concat());
+    renew("one.pem", "two.pem", &[]).check(2, &["--old-key"]);
+    renew("one.pem", "two.pem", &["--old-key", "two.key"]).check(3, &["two.key: refused"]);
+    renew("one.pem", "two.pem", &["--old-key", "one.pem"]).check(1, &["one.pem is refused"]);
+    renew("one.pem", "other.pem", &["--old-key", "one.key"]).check(3, &["the ledger refused"]);
+    let renewed = renew("one.pem", "two.pem", &["--old-key", "one.key"]).check(0, &[]);
+    assert!(renewed.out.contains(&format!("{} in the place of {}", ids[1], ids[0])), "{renewed:?}");
+    run(&["cert", "verify", &ids[0]]).check(4, &["revoked"]);
+    run(&["cert", "verify", &ids[1]]).check(0, &[]);
+
+    renew("two.pem", "three.pem", &["--message-out", "renewal"]).check(0, &["to be signed"]);
+    let openssl = std::process::Command::new("openssl")
+        .args(["dgst", "-sha256", "-sign", "two.key", "-out", "renewal.signature", "renewal"])
+        .current_dir(path)
+        .status();
+    assert!(openssl.unwrap().success());
+    renew("two.pem", "three.pem", &["--signature", "renewal.signature"]).check(0, &[]);
+    run(&["cert", "verify", &ids[2]]).check(0, &[]);
 }
