@@ -21,7 +21,7 @@ fn row(number: u64) -> IndexRow {
 fn fill(index: &Index, heights: std::ops::Range<u64>) {
     for height in heights {
         let rows: Vec<_> = (height * 10..height * 10 + 10).map(row).collect();
-        index.apply(Height(height), 3, &rows).unwrap();
+        index.apply(Height(height), 3, &rows[..].into()).unwrap();
     }
     index.commit().unwrap();
 }
@@ -96,7 +96,7 @@ fn a_new_status_replaces_the_old_one() {
     let index = Index::open(folder.path()).unwrap();
     fill(&index, 0..2);
     let revoked = IndexRow { status: "revoked".to_owned(), ..row(7) };
-    index.apply(Height(2), 1, std::slice::from_ref(&revoked)).unwrap();
+    index.apply(Height(2), 1, &std::slice::from_ref(&revoked).into()).unwrap();
     index.commit().unwrap();
     let question = Question { subject: Some("host 7".to_owned()), limit: 10, ..Question::default() };
     assert_eq!(all(&index, &question), [revoked]);
@@ -108,7 +108,7 @@ fn a_crash_loses_the_batch_under_way_and_says_from_where_to_refill() {
     let folder = tempfile::tempdir().unwrap();
     let index = Index::open(folder.path()).unwrap();
     fill(&index, 0..5);
-    index.apply(Height(5), 3, &[row(50)]).unwrap();
+    index.apply(Height(5), 3, &[row(50)][..].into()).unwrap();
     assert_eq!((index.applied_height(), index.transactions()), (Some(Height(5)), 18));
     let question = Question { limit: 100, ..Question::default() };
     assert_eq!(index.query(&question).unwrap().height, Some(Height(4)), "questions see what was committed");
@@ -125,7 +125,7 @@ fn a_large_batch_commits_itself() {
     let folder = tempfile::tempdir().unwrap();
     let index = Index::open(folder.path()).unwrap();
     let rows: Vec<_> = (0..BATCH_ROWS as u64).map(row).collect();
-    index.apply(Height(0), 1, &rows).unwrap();
+    index.apply(Height(0), 1, &rows[..].into()).unwrap();
     let question = Question { limit: 1, ..Question::default() };
     assert_eq!(index.query(&question).unwrap().height, Some(Height(0)));
 }
@@ -134,11 +134,14 @@ fn a_large_batch_commits_itself() {
 fn blocks_are_indexed_in_order_and_once() {
     let folder = tempfile::tempdir().unwrap();
     let index = Index::open(folder.path()).unwrap();
-    assert!(matches!(index.apply(Height(1), 0, &[]), Err(IndexError::Gap { found: Height(1), last: None })));
+    assert!(matches!(
+        index.apply(Height(1), 0, &IndexBlock::default()),
+        Err(IndexError::Gap { found: Height(1), last: None })
+    ));
     fill(&index, 0..3);
-    let gap = index.apply(Height(4), 0, &[]);
+    let gap = index.apply(Height(4), 0, &IndexBlock::default());
     assert!(matches!(gap, Err(IndexError::Gap { found: Height(4), last: Some(Height(2)) })));
-    index.apply(Height(1), 9, &[row(999)]).unwrap();
+    index.apply(Height(1), 9, &[row(999)][..].into()).unwrap();
     assert_eq!((index.applied_height(), index.transactions()), (Some(Height(2)), 9));
 }
 
@@ -149,7 +152,7 @@ fn an_emptied_index_is_refilled_to_the_same_answers() {
     fill(&index, 0..9);
     let question = Question { subject: Some("host".to_owned()), limit: 1_000, ..Question::default() };
     let before = index.query(&question).unwrap();
-    index.apply(Height(9), 1, &[row(500)]).unwrap();
+    index.apply(Height(9), 1, &[row(500)][..].into()).unwrap();
     index.clear().unwrap();
     let empty = Answer { rows: Vec::new(), next: None, height: None };
     assert_eq!((index.applied_height(), index.query(&question).unwrap()), (None, empty));
