@@ -90,6 +90,11 @@ impl TestKey {
         self.pair.subject_public_key_info()
     }
 
+    /// The private key, PKCS#8.
+    pub fn pkcs8(&self) -> Vec<u8> {
+        self.pair.serialize_der()
+    }
+
     /// A signature as it stands in a certificate.
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         self.pair.sign(message).expect("signing with a key in memory succeeds")

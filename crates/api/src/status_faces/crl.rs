@@ -106,7 +106,7 @@ impl StatusFaces {
                 // What happened before the stream began is not in it.
                 wanted = wanted.max(Some(self.backend.snapshot().finality().header.height));
             }
-            let height = self.make_crls(wanted.is_some()).await;
+            let height = self.renew_crls(wanted.is_some()).await;
             wanted = wanted.filter(|wanted| height.is_some_and(|height| height < *wanted));
             let pause = if wanted.is_some() { SOON } else { LOOK };
             let Some(stream) = &mut announced else {
@@ -124,9 +124,9 @@ impl StatusFaces {
         }
     }
 
-    /// Makes the CRLs that are to be made, all of them where something changed; says up to which block their
-    /// entries are known.
-    async fn make_crls(&self, changed: bool) -> Option<Height> {
+    /// Makes the CRLs that are due, and where something `changed` all whose entries are others now; says up to
+    /// which block these are known. [`StatusFaces::keep_crls`] does so again and again.
+    pub async fn renew_crls(&self, changed: bool) -> Option<Height> {
         let (authorities, now) = (self.authorities(), self.now());
         let mut known: Option<Height> = None;
         for authority in authorities.iter() {

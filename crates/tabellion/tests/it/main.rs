@@ -14,4 +14,5 @@ mod operations;
 mod processes;
 mod run;
 mod state_sync;
+mod status_faces;
 mod wrong_inputs;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tabellion_ledger::{CertificateId, StateKey, StateRoot, TimeMs};
 
-use super::super::authority::{Authority, StatusAuthorities};
+use super::super::authority::Authority;
 use super::OcspAnswer;
 use crate::backend::Snapshot;
 use crate::lookup::{Found, IssuerKey};
@@ -51,12 +51,6 @@ impl<K: StdHash + Eq + Clone, V> Shards<K, V> {
         shard.insert(key, value);
     }
 
-    fn clear(&self) {
-        for shard in &self.shards {
-            shard.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        }
-    }
-
     fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
     }
@@ -70,28 +64,33 @@ pub(super) struct Kept {
     pub record: (StateKey, Vec<u8>),
     /// The root of the newest state in which it was the same.
     pub root: StateRoot,
+    /// The CAs under whose keys it was signed.
+    pub signed_by: Arc<Vec<Authority>>,
 }
 
 /// Answers by the bytes of their requests.
-pub(in crate::status_faces) struct AnswerCache {
-    answers: Shards<Bytes, Kept>,
-    /// The CAs under whose keys they were signed.
-    signed_by: Mutex<Option<Arc<Vec<Authority>>>>,
-}
+pub(in crate::status_faces) struct AnswerCache(Shards<Bytes, Kept>);
 
 impl Default for AnswerCache {
     fn default() -> Self {
-        Self { answers: Shards::new(ANSWERS_MAX), signed_by: Mutex::default() }
+        Self(Shards::new(ANSWERS_MAX))
     }
 }
 
 impl AnswerCache {
-    /// The kept answer, where its record is still what it was and its end is not near.
-    pub fn get(&self, request: &[u8], snapshot: &dyn Snapshot, now: TimeMs) -> Option<OcspAnswer> {
-        let mut shard = self.answers.shard(request);
+    /// The kept answer, where its record is still what it was, its end is not near, and the keys are the same.
+    pub fn get(
+        &self,
+        request: &[u8],
+        snapshot: &dyn Snapshot,
+        authorities: &Arc<Vec<Authority>>,
+        now: TimeMs,
+    ) -> Option<OcspAnswer> {
+        let mut shard = self.0.shard(request);
         let kept = shard.get_mut(request)?;
         let root = snapshot.finality().header.state_root;
-        let is_over = kept.answer.keep.is_none_or(|keep| keep.until <= now);
+        let is_over = kept.answer.keep.is_none_or(|keep| keep.until <= now)
+            || !Arc::ptr_eq(&kept.signed_by, authorities);
         let (key, record) = &kept.record;
         if is_over || (kept.root != root && snapshot.get(key).as_deref() != Some(record)) {
             shard.remove(request);
@@ -101,29 +100,15 @@ impl AnswerCache {
         Some(kept.answer.clone())
     }
 
-    /// Keeps an answer, unless the CAs were replaced while it was made.
-    pub(super) fn put(
-        &self,
-        request: &Bytes,
-        kept: Kept,
-        newest: &StatusAuthorities,
-        used: &Arc<Vec<Authority>>,
-    ) {
-        let mut signed_by = self.signed_by.lock().unwrap_or_else(PoisonError::into_inner);
-        if !Arc::ptr_eq(&newest.now(), used) {
-            return;
-        }
-        if !signed_by.as_ref().is_some_and(|before| Arc::ptr_eq(before, used)) {
-            self.answers.clear();
-            *signed_by = Some(used.clone());
-        }
+    /// Keeps an answer.
+    pub(super) fn put(&self, request: &Bytes, kept: Kept) {
         // The request's bytes are copied: they may be a part of a larger buffer.
-        self.answers.put(Bytes::copy_from_slice(request), kept);
+        self.0.put(Bytes::copy_from_slice(request), kept);
     }
 
     /// Answers kept.
     pub fn len(&self) -> usize {
-        self.answers.len()
+        self.0.len()
     }
 }
 

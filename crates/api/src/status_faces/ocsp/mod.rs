@@ -72,7 +72,7 @@ impl StatusFaces {
         let (now, snapshot) = (self.now(), self.backend.snapshot());
         let known_at = snapshot.finality().header.time;
         if self.config.staleness.check(known_at, now).is_ok()
-            && let Some(kept) = self.answers.get(&request, &*snapshot, now)
+            && let Some(kept) = self.answers.get(&request, &*snapshot, &self.authorities(), now)
         {
             self.counters.add(Count::Kept);
             return kept;
@@ -137,8 +137,9 @@ impl StatusFaces {
         let answer = OcspAnswer { der, keep };
         if let (true, Some(_), [Judged { record: Some(record), .. }]) = (asked.is_plain, keep, &judged[..]) {
             let root = snapshot.finality().header.state_root;
-            let kept = Kept { answer: answer.clone(), record: record.clone(), root };
-            self.answers.put(request, kept, &self.authorities, &authorities);
+            let kept =
+                Kept { answer: answer.clone(), record: record.clone(), root, signed_by: authorities.clone() };
+            self.answers.put(request, kept);
         }
         Ok(answer)
     }
