@@ -6,7 +6,7 @@ use tabellion_pki::{AlgorithmSet, EvidenceKind, Facts, Feedback, Number, Reason,
 
 use crate::ask::{Answer, get};
 use crate::status_world::{CRL_MS, STALE_MS, StatusWorld, authority};
-use crate::world::World;
+use crate::world::{START, World};
 
 impl StatusWorld {
     async fn crl(&self) -> Answer {
@@ -40,7 +40,7 @@ async fn a_crl_follows_the_ledger() {
     assert_eq!(status.crl().await.body, empty.body, "nothing changed");
 
     status.change(&held, Some(6)).await;
-    status.change(&revoked, None.or(Some(3))).await;
+    status.change(&revoked, Some(3)).await;
     status.faces.renew_crls(true).await;
     let both = status.crl().await.body;
     let rows =
@@ -91,17 +91,18 @@ async fn an_expired_certificate_leaves_after_one_more_crl() {
     let world = World::new();
     let config = authority(&world);
     let status = StatusWorld::with(world, vec![config], u64::MAX);
-    let der = status.publish("a.example").await;
+    let der = status.publish_until("a.example", START.plus(5_000)).await;
     status.change(&der, Some(1)).await;
-    let entries = |crl: &[u8]| {
-        use x509_cert::der::Decode;
-        let list = x509_cert::crl::CertificateList::<x509_cert::certificate::Rfc5280>::from_der(crl).unwrap();
-        list.tbs_cert_list.revoked_certificates.unwrap_or_default().len()
-    };
-    let end = Facts::of(&der).unwrap().not_after.0 + 999 - status.known_at().0;
-    status.at(end - CRL_MS);
     status.faces.renew_crls(false).await;
-    assert_eq!(entries(&status.crl().await.body), 1);
+    assert!(status.about(&status.crl().await.body, &der).reason.is_some(), "within its validity");
+    for number in 0..10 {
+        status.publish(&format!("n{number}.example")).await;
+    }
+    for expected in [true, false] {
+        status.at(CRL_MS / 2);
+        status.faces.renew_crls(false).await;
+        assert_eq!(status.about(&status.crl().await.body, &der).reason.is_some(), expected);
+    }
 }
 
 /// X.1409 C10: without a key for its CRLs, a CA's own newest one is served, where it was recorded.

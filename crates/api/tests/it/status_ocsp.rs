@@ -4,12 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use tabellion_api::Backend;
 use tabellion_corpus::KeyKind;
-use tabellion_pki::{AlgorithmSet, EvidenceKind, Facts, Reason, feedback};
+use tabellion_pki::{AlgorithmSet, EvidenceKind, Reason, feedback};
 
 use crate::ask::{ask, get, post};
 use crate::ocsp_requests::{By, CertIdDraft, bare_nonce, nonce, plain, request, unknown_extension};
 use crate::status_world::{OCSP_MS, STALE_MS, StatusWorld, authority, delegate, told};
-use crate::world::World;
+use crate::world::{START, World};
 
 const MALFORMED: u8 = 1;
 const TRY_LATER: u8 = 3;
@@ -47,21 +47,19 @@ async fn every_status_has_its_word() {
     assert_eq!(status.ask_of(&held).await.said, ["good"]);
 }
 
-/// X.1409 C10: `good` only within the validity.
+/// X.1409 C10: `good` only within the validity, also from memory.
 #[tokio::test]
 async fn an_expired_certificate_is_not_good() {
-    let world = World::new();
-    let mut config = authority(&world);
-    // The CA's own key, whose certificate ends a second after those that it issues.
-    config.ocsp = config.crl.take();
-    let status = StatusWorld::with(world, vec![config], u64::MAX);
-    let der = status.publish("a.example").await;
-    let until = Facts::of(&der).unwrap().not_after;
-    let before = status.known_at();
-    status.at(until.0 - before.0);
-    let last = status.ask_of(&der).await;
-    assert_eq!(last.said, ["good"]);
-    assert!(last.next_update_ms() <= until.0 + 999);
+    let status = StatusWorld::new();
+    let until = START.plus(30_000);
+    let der = status.publish_until("a.example", until).await;
+    let first = status.ask_of(&der).await;
+    assert_eq!((first.said.as_slice(), first.next_update_ms()), (["good".to_owned()].as_slice(), until.0));
+    let end = until.0 - status.known_at().0;
+    status.at(end);
+    assert_eq!(status.ask_of(&der).await.said, ["good"], "the last moment");
+    status.at(end + 1);
+    assert_eq!(status.ask_of(&der).await.said, ["unknown"]);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use tabellion_api::{
 };
 use tabellion_corpus::{CrlDraft, KeyKind, TestKey, extensions};
 use tabellion_ledger::{CertificateId, TimeMs};
-use tabellion_pki::{Action, AlgorithmSet, EvidenceKind, Facts, Staleness, StatusChange, feedback};
+use tabellion_pki::{Action, AlgorithmSet, EvidenceKind, Facts, Staleness, StatusChange, Window, feedback};
 use x509_cert::ext::pkix::KeyUsages;
 
 use crate::ask::{Answer, post};
@@ -95,6 +95,20 @@ impl StatusWorld {
     pub async fn publish(&self, name: &str) -> Vec<u8> {
         let (id, transaction) = self.world.publication(name, 1);
         self.world.submit(transaction).await.unwrap();
+        self.at(0);
+        self.world.certificate_der(&id).unwrap().unwrap().to_vec()
+    }
+
+    /// Records a certificate that is valid until then.
+    pub async fn publish_until(&self, name: &str, until: TimeMs) -> Vec<u8> {
+        let (id, publication) = self.world.publication(name, 1);
+        let Action::Publish(mut entries) = Action::from_bytes(&publication.content().action).unwrap() else {
+            unreachable!("a publication")
+        };
+        entries[0].window = Some(Window { from: START, until });
+        let attachments = publication.attachments().to_vec();
+        let publication = self.world.sign(&Action::Publish(entries), attachments, 1);
+        self.world.submit(publication).await.unwrap();
         self.at(0);
         self.world.certificate_der(&id).unwrap().unwrap().to_vec()
     }
