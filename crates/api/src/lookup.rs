@@ -7,8 +7,8 @@ use tabellion_ledger::{CertificateId, Hash, Height, TimeMs};
 
 use crate::backend::Fault;
 
-/// A CA as it is asked for: every certificate with its name and its key counts, and the one that is named, also
-/// where its name and key were never seen on the ledger.
+/// A CA as it is asked for: every certificate with its name and its key counts, and the one that is named,
+/// also where its name and key were never seen on the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IssuerKey {
     /// One certificate of it.

@@ -47,8 +47,8 @@ pub async fn serve(
     serve_by(listener, Some(TlsAcceptor::from(tls)), router, config, shutdown).await;
 }
 
-/// [`serve`] without TLS: for protocols whose answers are signed, and whose clients must be able to ask before
-/// they have a certificate that they trust (OCSP, CRLs, IKEv2). Source: RFC 6960 A.1, RFC 5280 8.
+/// [`serve`] without TLS: for protocols whose answers are signed, and whose clients must be able to ask
+/// before they have a certificate that they trust (OCSP, CRLs, IKEv2). Source: RFC 6960 A.1, RFC 5280 8.
 pub async fn serve_plain(
     listener: TcpListener,
     router: Router,

@@ -1,7 +1,7 @@
 //! Complete CRLs of version 2 (RFC 5280 5), one for each CA that gave a key for them.
 //!
-//! One task makes them: at the start, at half of their validity, and at once when the status of a certificate of
-//! the CA changes. What is served is always ready.
+//! One task makes them: at the start, at half of their validity, and at once when the status of a certificate
+//! of the CA changes. What is served is always ready.
 
 mod list;
 
@@ -124,8 +124,8 @@ impl StatusFaces {
         }
     }
 
-    /// Makes the CRLs that are due, and where something `changed` all whose entries are others now; says up to
-    /// which block these are known. [`StatusFaces::keep_crls`] does so again and again.
+    /// Makes the CRLs that are due, and where something `changed` all whose entries are others now; says up
+    /// to which block these are known. [`StatusFaces::keep_crls`] does so again and again.
     pub async fn renew_crls(&self, changed: bool) -> Option<Height> {
         let (authorities, now) = (self.authorities(), self.now());
         let mut known: Option<Height> = None;
@@ -170,7 +170,7 @@ impl StatusFaces {
             let entry = |(id, serial): (CertificateId, Vec<u8>)| {
                 let record = certificate(&*snapshot, &id)?;
                 let is_listed = record.status != Status::Normal && record.validity.until >= cutoff;
-                is_listed.then(|| CrlEntry { serial, at: record.since_time, reason: record.reason })
+                is_listed.then_some(CrlEntry { serial, at: record.since_time, reason: record.reason })
             };
             let mut entries: Vec<CrlEntry> = rows.into_iter().filter_map(entry).collect();
             entries.sort();
@@ -235,8 +235,9 @@ impl StatusFaces {
     }
 }
 
-/// CRLNumber: the moment of signing, so that it grows also across restarts and from node to node, and lies above
-/// the numbers that a CA has used so far, dates with seconds (YYYYMMDDhhmmss) included. Unit: ns since 1970.
+/// CRLNumber: the moment of signing, so that it grows also across restarts and from node to node, and lies
+/// above the numbers that a CA has used so far, dates with seconds (YYYYMMDDhhmmss) included. Unit: ns since
+/// 1970.
 fn number(now: TimeMs) -> u64 {
     now.0.saturating_mul(1_000_000)
 }

@@ -1,8 +1,8 @@
 //! The faces that existing PKI tools use: OCSP, CRLs and IKEv2 "hash and URL".
 //!
-//! They say in other words what the state says, signed with keys that the CAs gave to the node. A relying party
-//! that uses them trusts the node as it trusted the CA's own responder: the proofs of the ledger are not in
-//! these formats.
+//! They say in other words what the state says, signed with keys that the CAs gave to the node. A relying
+//! party that uses them trusts the node as it trusted the CA's own responder: the proofs of the ledger are
+//! not in these formats.
 //!
 //! ```text
 //!            GET, POST /ocsp -> ocsp ----.                     .--> Snapshot: record (status, reason, time)
@@ -142,7 +142,7 @@ impl StatusFaces {
     /// When the certificates of the keys end.
     fn signer_metrics(&self) -> String {
         let mut text = String::from(
-            "# HELP tabellion_status_signer_ends_ms End of the certificate that signs for a CA, ms since 1970.\n\
+            "# HELP tabellion_status_signer_ends_ms End of the certificate that signs for a CA (ms).\n\
              # TYPE tabellion_status_signer_ends_ms gauge\n",
         );
         for authority in self.authorities().iter() {

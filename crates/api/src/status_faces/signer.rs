@@ -53,8 +53,8 @@ pub enum AuthorityFault {
     },
     /// A delegate without the purpose. Source: RFC 6960 4.2.2.2 (required).
     #[error(
-        "certificate {certificate} may not sign OCSP responses: it lacks the extended key usage OCSPSigning, or \
-         its key usage forbids signatures"
+        "certificate {certificate} may not sign OCSP responses: it lacks the extended key usage \
+         OCSPSigning, or its key usage forbids signatures"
     )]
     OcspUsage {
         /// The certificate.

@@ -46,8 +46,8 @@ fn only_the_ca_and_its_delegates_sign_for_it() {
         ("no certificate", garbage, Err((0, "certificate"))),
         ("another key", other_key(delegate(&world, KeyKind::P256)), Err((0, "key differs"))),
         ("another CA's delegate", delegate(&other, KeyKind::P256), Err((0, "not of CA"))),
-        ("no purpose", with_usage(&world, KeyUsages::DigitalSignature.into(), false), Err((0, "OCSP usage"))),
-        ("no signatures", with_usage(&world, KeyUsages::KeyAgreement.into(), true), Err((0, "OCSP usage"))),
+        ("no purpose", with_usage(&world, KeyUsages::DigitalSignature, false), Err((0, "OCSP usage"))),
+        ("no signatures", with_usage(&world, KeyUsages::KeyAgreement, true), Err((0, "OCSP usage"))),
     ];
     for (what, signer, expected) in ocsp {
         let config = AuthorityConfig { ocsp: Some(signer), ..authority(&world) };

@@ -88,7 +88,7 @@ async fn what_cannot_be_read_or_answered_is_refused_in_ocsps_words() {
         ("two nonces", request(&ids(1), &[nonce(8), nonce(8)]), MALFORMED),
         ("an unknown extension", request(&ids(1), &[unknown_extension(false)]), 0),
         ("a critical one", request(&ids(1), &[unknown_extension(true)]), MALFORMED),
-        ("another CA", plain(&[other.clone()]), UNAUTHORIZED),
+        ("another CA", plain(std::slice::from_ref(&other)), UNAUTHORIZED),
         ("another CA beside", plain(&[id.clone(), other]), UNAUTHORIZED),
         ("another digest", plain(&[id.clone().by(By::Sha512)]), UNAUTHORIZED),
     ];

@@ -44,8 +44,8 @@ pub struct CrlRow {
     pub height: Height,
 }
 
-/// An issuer as it is asked for: every certificate with its name and its key counts, and the one that is named,
-/// also where its name and key were never seen.
+/// An issuer as it is asked for: every certificate with its name and its key counts, and the one that is
+/// named, also where its name and key were never seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NamedIssuer {
     /// One certificate of it.
@@ -97,7 +97,8 @@ impl Index {
     /// The certificates of this issuer whose status has ever changed, in the order of publication.
     pub fn changed(&self, by: &NamedIssuer) -> Result<Found<ChangedRow>, IndexError> {
         let sql = format!(
-            "SELECT c.id, i.serial FROM authority a JOIN issued i ON i.authority = a.number AND i.changed = 1 \
+            "SELECT c.id, i.serial FROM authority a \
+             JOIN issued i ON i.authority = a.number AND i.changed = 1 \
              JOIN certificate c ON c.number = i.number WHERE {IS_ISSUER} ORDER BY i.number"
         );
         self.read(|connection| {

@@ -11,9 +11,9 @@ const LAYOUT: i64 = 3;
 /// part of one is found without a walk over all rows. Issuers are few: each stands once, and a walk over
 /// them is cheap.
 ///
-/// `authority` and `issued` are what OCSP, CRLs and IKEv2 ask by: name and key of an issuer as SHA-256 (absent
-/// until a certificate of it was seen), the serial number, SHA-1 of the certificate. `issued` has a row for
-/// each certificate that was seen; `changed` marks those whose status has ever changed.
+/// `authority` and `issued` are what OCSP, CRLs and IKEv2 ask by: name and key of an issuer as SHA-256
+/// (absent until a certificate of it was seen), the serial number, SHA-1 of the certificate. `issued` has a
+/// row for each certificate that was seen; `changed` marks those whose status has ever changed.
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE issuer (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, small TEXT NOT NULL);

@@ -93,8 +93,8 @@ impl StatusKeys {
     pub fn open(file: &StatusFile, folder: &Path) -> Result<Self> {
         if file.stale_after_ms() >= file.ocsp_validity_ms().min(file.crl_validity_ms()) {
             bail!(
-                "[status] stale_after_s must be less than ocsp_validity_s and crl_validity_s: an answer would be \
-                 over before it is given"
+                "[status] stale_after_s must be less than ocsp_validity_s and crl_validity_s: an answer \
+                 would be over before it is given"
             );
         }
         let stamps = file.stamps(folder);

@@ -1,5 +1,5 @@
-//! Unchanged tools against a real node: `openssl ocsp`, nginx with stapling, `openssl verify -crl_check`, curl.
-//! The CA is the `openssl` command too: docs/status-faces.md, run.
+//! Unchanged tools against a real node: `openssl ocsp`, nginx with stapling, `openssl verify -crl_check`,
+//! curl. The CA is the `openssl` command too: docs/status-faces.md, run.
 
 use std::fs;
 use std::net::TcpListener;
@@ -76,7 +76,8 @@ impl Ran {
     }
 }
 
-/// A CA of the `openssl` command in the folder `ca`, a ledger of one node in `net`, its status faces on `port`.
+/// A CA of the `openssl` command in the folder `ca`, a ledger of one node in `net`, its status faces on
+/// `port`.
 struct Beside {
     folder: TempDir,
     port: u16,
@@ -146,8 +147,10 @@ impl Beside {
     /// A certificate in the CA's folder: `<name>.pem` and `<name>.key`.
     fn issue(&self, ca: &str, name: &str, section: &str) {
         let request = format!(
-            "openssl req -config ca.cnf -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {name}.key \
-             -out {name}.csr -subj '/CN={name}' -addext subjectAltName=DNS:{name}.example && openssl ca -batch \
+            "openssl req -config ca.cnf -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+             -keyout {name}.key \
+             -out {name}.csr -subj '/CN={name}' -addext subjectAltName=DNS:{name}.example && \
+             openssl ca -batch \
              -notext -config ca.cnf -cert ca.pem -keyfile ca.key -extensions {section} -in {name}.csr \
              -out {name}.pem"
         );
@@ -202,12 +205,14 @@ impl Beside {
     /// The CA revokes a certificate, and its CRL changes the status on the ledger.
     fn revoke(&self, verb: &str, name: &str, reason: &str) {
         let by_ca = format!(
-            "openssl ca -config ca.cnf -cert ca.pem -keyfile ca.key -revoke {name}.pem -crl_reason {reason} && \
+            "openssl ca -config ca.cnf -cert ca.pem -keyfile ca.key -revoke {name}.pem \
+             -crl_reason {reason} && \
              openssl ca -config ca.cnf -cert ca.pem -keyfile ca.key -gencrl -crlexts crl -out ca.crl"
         );
         self.sh_in(&self.path().join("ca"), &by_ca).well();
         let on_ledger = format!(
-            "$TABELLION cert {verb} ca/{name}.pem --issuer ca/ca.pem --crl ca/ca.crl --key net/keys/alpha.pem \
+            "$TABELLION cert {verb} ca/{name}.pem --issuer ca/ca.pem --crl ca/ca.crl --key \
+             net/keys/alpha.pem \
              --network net"
         );
         self.sh(&on_ledger).well();
@@ -369,7 +374,8 @@ fn nginx_staples_what_the_node_says() {
     });
 }
 
-/// X.1409 C10, C19: `openssl verify -crl_check` with the node's CRL, whose number grows, also across a restart.
+/// X.1409 C10, C19: `openssl verify -crl_check` with the node's CRL, whose number grows, also across a
+/// restart.
 #[test]
 fn openssl_verifies_with_the_nodes_crl() {
     let mut beside = Beside::make();
@@ -428,8 +434,8 @@ fn openssl_verifies_with_the_nodes_crl() {
     beside.sh(sha1).well().says(&["200 application/pkix-cert", "certificate-not-held"]);
 }
 
-/// A node that has no key for a CA's CRLs serves the CA's own, which was recorded; keys that do not fit keep a
-/// node from starting, with the reason.
+/// A node that has no key for a CA's CRLs serves the CA's own, which was recorded; keys that do not fit keep
+/// a node from starting, with the reason.
 #[test]
 fn a_node_without_a_crl_key_serves_the_cas_own() {
     let mut beside = Beside::make();

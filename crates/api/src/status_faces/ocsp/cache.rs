@@ -78,7 +78,8 @@ impl Default for AnswerCache {
 }
 
 impl AnswerCache {
-    /// The kept answer, where its record is still what it was, its end is not near, and the keys are the same.
+    /// The kept answer, where its record is still what it was, its end is not near, and the keys are the
+    /// same.
     pub fn get(
         &self,
         request: &[u8],

@@ -55,7 +55,7 @@ impl From<ErrorStatus> for OcspAnswer {
 /// What is known of one certificate that was asked for.
 struct Judged {
     said: Said,
-    /// The record on which it rests.
+    /// The record on which it rests, where it is the only one that can change what is said.
     record: Option<(StateKey, Vec<u8>)>,
     status: Option<Status>,
     /// When this was known, as far as the index goes; none where the state alone says it.
@@ -165,9 +165,9 @@ impl StatusFaces {
 
     /// The times of a response.
     ///
-    /// `thisUpdate` is the time of the newest block whose signatures the node holds: then everything in it was
-    /// known to be so. An idle ledger makes such a block with each heartbeat. For a certificate that was not
-    /// found it is the time up to which the index was filled. What is revoked stays so, and is known now.
+    /// `thisUpdate` is the time of the newest block whose signatures the node holds: then everything in it
+    /// was known to be so. An idle ledger makes such a block with each heartbeat. For a certificate that was
+    /// not found it is the time up to which the index was filled. What is revoked stays so, and is known now.
     fn times(
         &self,
         judged: &[Judged],
@@ -247,7 +247,8 @@ fn judge(found: &Found<CertificateId>, snapshot: &dyn Snapshot, now: TimeMs) -> 
             let bytes = snapshot.get(&key).unwrap_or_default();
             let (said, status) = (said(&record, now), Some(record.status));
             let until = if said == Said::Good { record.validity.until } else { TimeMs::MAX };
-            Judged { said, record: Some((key, bytes)), status, indexed_at: None, until }
+            let record = (found.rows.len() == 1).then_some((key, bytes));
+            Judged { said, record, status, indexed_at: None, until }
         }
     }
 }

@@ -10,8 +10,8 @@ use x509_cert::ext::Extension;
 
 use super::super::der::{SEQUENCE, tlv};
 
-/// Bytes of a request: 32 CertIDs and a nonce are under 4 kB; a signature with its certificates, which are not
-/// looked at, has room too.
+/// Bytes of a request: 32 CertIDs and a nonce are under 4 kB; a signature with its certificates, which are
+/// not looked at, has room too.
 pub(in crate::status_faces) const REQUEST_BYTES_MAX: usize = 16 * 1024;
 /// Certificates that one request may ask for: each may cost a look-up.
 pub(in crate::status_faces) const CERTIFICATES_MAX: usize = 32;
@@ -58,8 +58,8 @@ pub(in crate::status_faces) struct Asked {
     pub certificates: Vec<AskedCertificate>,
     /// The nonce's extension as it came, DER.
     pub nonce: Option<Vec<u8>>,
-    /// Whether the request holds one certificate and nothing else, in the one encoding of that: then its bytes
-    /// are the name under which the answer may be kept.
+    /// Whether the request holds one certificate and nothing else, in the one encoding of that: then its
+    /// bytes are the name under which the answer may be kept.
     pub is_plain: bool,
 }
 
