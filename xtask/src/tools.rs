@@ -14,7 +14,7 @@ struct Package {
     why: &'static str,
 }
 
-const PACKAGES: [Package; 5] = [
+const PACKAGES: [Package; 6] = [
     Package {
         probe: &["openssl", "version"],
         package: "openssl",
@@ -36,6 +36,7 @@ const PACKAGES: [Package; 5] = [
         package: "faketime",
         why: "a network whose clock is past every expiry",
     },
+    Package { probe: &["nginx", "-v"], package: "nginx-light", why: "staples the node's OCSP responses" },
     Package {
         probe: &["c++", "--version"],
         package: "g++",

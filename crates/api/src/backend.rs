@@ -22,6 +22,8 @@ use tabellion_ledger::{
 use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location, Notice, Refusal};
 use thiserror::Error;
 
+use crate::lookup::Lookup;
+
 /// The state after one finalised block, with proofs. Held by a request from its first read to its last, so
 /// that one answer never mixes two states.
 ///
@@ -108,6 +110,11 @@ pub trait Backend: Send + Sync + 'static {
 
     /// A page of certificates from the query index. Reads the store.
     fn query(&self, query: &CertificateQuery) -> Result<CertificateList, QueryError>;
+
+    /// What OCSP, CRLs and IKEv2 look up; `None` where the node keeps no index.
+    fn lookup(&self) -> Option<&dyn Lookup> {
+        None
+    }
 
     /// Transactions on the ledger, as far as the index knows.
     fn transaction_count(&self) -> u64;

@@ -17,6 +17,7 @@ use crate::backend::{Backend, Fault};
 use crate::config::FaceConfig;
 use crate::problem::Problem;
 use crate::rate::{RateLimit, client_of};
+use crate::status_faces::StatusFaces;
 
 /// Shared by all handlers.
 pub(crate) struct Face {
@@ -26,6 +27,8 @@ pub(crate) struct Face {
     pub(crate) waits: Semaphore,
     pub(crate) uploads: Semaphore,
     pub(crate) streams: Arc<Semaphore>,
+    /// OCSP, CRLs and IKEv2, where the node has them.
+    pub(crate) status: Option<Arc<StatusFaces>>,
     requests: Semaphore,
     store_reads: Semaphore,
     rate: RateLimit,
@@ -53,12 +56,19 @@ impl Face {
             waits: Semaphore::new(config.waits_max),
             uploads: Semaphore::new(config.uploads_max),
             streams: Arc::new(Semaphore::new(config.streams_max)),
+            status: None,
             requests: Semaphore::new(config.requests_max),
             store_reads: Semaphore::new(config.store_reads_max),
             rate,
             counters: Counters::default(),
             config,
         }
+    }
+
+    /// With OCSP, CRLs and IKEv2 beside.
+    pub(crate) fn with_status(mut self, status: Option<Arc<StatusFaces>>) -> Self {
+        self.status = status;
+        self
     }
 
     /// Reads the store on a blocking thread; at most `store_reads_max` at a time.
@@ -123,6 +133,9 @@ impl Face {
              # TYPE tabellion_http_event_streams gauge\n\
              tabellion_http_event_streams {streams}"
         );
+        if let Some(status) = &self.status {
+            text.push_str(&status.metrics());
+        }
         text
     }
 }

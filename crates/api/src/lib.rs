@@ -1,4 +1,4 @@
-//! The faces of a node: REST over a view of the machine.
+//! The faces of a node: REST over a view of the machine, and OCSP, CRLs and IKEv2 look-up over its index.
 //!
 //! Purpose: what DLT clients use without holding a ledger (X.1409 L8): submit, publish, status with proof,
 //! blocks, headers, events. What a node must offer for it is the trait [`Backend`].
@@ -20,6 +20,7 @@ mod encoding;
 mod events;
 mod face;
 mod input;
+mod lookup;
 mod node;
 mod openapi;
 mod problem;
@@ -29,6 +30,7 @@ mod router;
 mod server;
 mod snapshots;
 mod status;
+mod status_faces;
 mod style;
 mod tls;
 mod transactions;
@@ -38,9 +40,14 @@ pub use backend::{
     SubscribeError, TransactionState,
 };
 pub use config::{FaceConfig, ServerConfig};
+pub use lookup::{Found, IssuerKey, Lookup, RecordedCrl};
 pub use openapi::openapi_json;
 pub use problem::Problem;
-pub use router::router;
-pub use server::serve;
+pub use router::{router, router_with_status, status_router};
+pub use server::{serve, serve_plain};
 pub use status::{PROBLEM_KINDS, ProblemKind, problem_kind};
+pub use status_faces::{
+    AuthorityConfig, AuthorityFault, Clock, OcspRefusal, SignerConfig, StatusAuthorities, StatusConfig,
+    StatusFaces, precheck_ocsp_request,
+};
 pub use tls::{FaceCertificate, tls_config, tls_config_of};

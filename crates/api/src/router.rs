@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::routing::get;
 
 use crate::backend::Backend;
 use crate::config::FaceConfig;
-use crate::face::{Face, guard};
+use crate::face::{Face, Shared, guard};
+use crate::status_faces::{self, StatusFaces};
 use crate::{certificates, chain, consortium, events, node, snapshots, transactions};
 
 /// The REST face of a node, ready for [`crate::serve`].
@@ -15,17 +17,42 @@ use crate::{certificates, chain, consortium, events, node, snapshots, transactio
 /// The rate limit takes the client's address from the request's `ConnectInfo<SocketAddr>`, which
 /// [`crate::serve`] sets; without it all clients share one allowance.
 pub fn router(backend: Arc<dyn Backend>, config: FaceConfig) -> Router {
-    let face = Arc::new(Face::new(backend, config));
-    Router::new()
+    router_with_status(backend, config, None)
+}
+
+/// [`router`], with OCSP, CRLs and IKEv2 look-up beside.
+pub fn router_with_status(
+    backend: Arc<dyn Backend>,
+    config: FaceConfig,
+    status: Option<Arc<StatusFaces>>,
+) -> Router {
+    let routes = Router::new()
         .merge(transactions::routes())
         .merge(certificates::routes())
         .merge(chain::routes())
         .merge(snapshots::routes())
         .merge(consortium::routes())
         .merge(events::routes())
-        .merge(node::routes())
-        .fallback(node::no_such_path)
-        .method_not_allowed_fallback(node::method_not_allowed)
-        .layer(from_fn_with_state(face.clone(), guard))
-        .with_state(face)
+        .merge(node::routes());
+    let routes = match &status {
+        Some(_) => routes.merge(status_faces::routes()),
+        None => routes,
+    };
+    let routes = routes.fallback(node::no_such_path).method_not_allowed_fallback(node::method_not_allowed);
+    guarded(routes, Face::new(backend, config).with_status(status))
+}
+
+/// OCSP, CRLs and IKEv2 look-up and nothing else, ready for [`crate::serve_plain`]. OCSP is answered at every
+/// path, so that the URLs in certificates need not change.
+pub fn status_router(backend: Arc<dyn Backend>, config: FaceConfig, status: Arc<StatusFaces>) -> Router {
+    let routes = status_faces::routes()
+        .route("/", get(status_faces::index).post(status_faces::ocsp_post))
+        .fallback(status_faces::at_any_path)
+        .method_not_allowed_fallback(status_faces::at_any_path);
+    guarded(routes, Face::new(backend, config).with_status(Some(status)))
+}
+
+fn guarded(routes: Router<Shared>, face: Face) -> Router {
+    let face = Arc::new(face);
+    routes.layer(from_fn_with_state(face.clone(), guard)).with_state(face)
 }

@@ -1,4 +1,4 @@
-//! Serves a router over TLS, with limits on connections and on time.
+//! Serves a router over TLS, or over plain HTTP, with limits on connections and on time.
 //!
 //! X.1409 L7 (8.2.1(2), A.2): TLS 1.3 protects what runs between clients and nodes. One task accepts; each
 //! connection is a task of its own, counted, with a time limit on its handshake, on the head of each request
@@ -17,6 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -43,14 +44,30 @@ pub async fn serve(
     config: ServerConfig,
     shutdown: impl Future<Output = ()>,
 ) {
+    serve_by(listener, Some(TlsAcceptor::from(tls)), router, config, shutdown).await;
+}
+
+/// [`serve`] without TLS: for protocols whose answers are signed, and whose clients must be able to ask
+/// before they have a certificate that they trust (OCSP, CRLs, IKEv2). Source: RFC 6960 A.1, RFC 5280 8.
+pub async fn serve_plain(
+    listener: TcpListener,
+    router: Router,
+    config: ServerConfig,
+    shutdown: impl Future<Output = ()>,
+) {
+    serve_by(listener, None, router, config, shutdown).await;
+}
+
+async fn serve_by(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    router: Router,
+    config: ServerConfig,
+    shutdown: impl Future<Output = ()>,
+) {
     let (stop, stopped) = watch::channel(false);
-    let server = Arc::new(Server {
-        acceptor: TlsAcceptor::from(tls),
-        router,
-        per_client: Mutex::new(HashMap::new()),
-        stopped,
-        config,
-    });
+    let server =
+        Arc::new(Server { acceptor, router, per_client: Mutex::new(HashMap::new()), stopped, config });
     let connections_max = Arc::new(Semaphore::new(server.config.connections_max));
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
@@ -93,8 +110,12 @@ async fn accept(
     }
 }
 
+/// How a connection ended.
+type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
 struct Server {
-    acceptor: TlsAcceptor,
+    /// `None`: plain HTTP.
+    acceptor: Option<TlsAcceptor>,
     router: Router,
     per_client: Mutex<HashMap<IpAddr, usize>>,
     stopped: watch::Receiver<bool>,
@@ -141,19 +162,21 @@ impl Server {
         drop(slot);
     }
 
-    async fn speak(
-        &self,
-        stream: TcpStream,
-        client: SocketAddr,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    async fn speak(&self, stream: TcpStream, client: SocketAddr) -> Ended {
         stream.set_nodelay(true)?;
         // Covers unacknowledged bytes and a receive window that stays shut.
         SockRef::from(&stream).set_tcp_user_timeout(Some(self.config.unread_timeout))?;
-        let handshake = self.acceptor.accept(stream);
+        let Some(acceptor) = &self.acceptor else { return self.exchange(stream, client).await };
+        let handshake = acceptor.accept(stream);
         let stream = tokio::time::timeout(self.config.handshake_timeout, handshake).await??;
         if stream.get_ref().1.protocol_version() != Some(rustls::ProtocolVersion::TLSv1_3) {
             return Err("a TLS version below 1.3".into());
         }
+        self.exchange(stream, client).await
+    }
+
+    /// Requests and answers of one connection.
+    async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, client: SocketAddr) -> Ended {
         let service = service_fn(|mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(client));
             self.router.clone().oneshot(request)

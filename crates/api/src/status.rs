@@ -70,6 +70,7 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
         .hint("a later block makes it final: GET /v1/headers?from=<height>"),
     row("certificate-not-held", NOT_FOUND, "This node does not hold the certificate")
         .hint("a ledger of identifiers holds no certificates; the status is at /v1/certificates/<id>"),
+    row("no-crl", NOT_FOUND, "This node has no CRL of that CA"),
     row("body-not-held", NOT_FOUND, "This node no longer holds the body")
         .hint("ask a full node, or a backup node"),
     row("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "This path knows another method")

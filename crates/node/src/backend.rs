@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt};
 use tabellion_api::{
-    Announcement, Backend, CertificateQuery, Fault, Gateway, HeldBlock, QueryError, SubmitError,
+    Announcement, Backend, CertificateQuery, Fault, Gateway, HeldBlock, Lookup, QueryError, SubmitError,
     SubscribeError, TransactionState,
 };
 use tabellion_consortium::Genesis;
@@ -25,6 +25,7 @@ use tokio::sync::{Semaphore, broadcast};
 use crate::clock::now;
 use crate::core::{AnnouncedBlock, Core, NotTaken, Provable};
 use crate::index::Index;
+use crate::lookup::NodeLookup;
 use crate::metrics;
 use crate::store::{Place, StoreError, StoredTransaction, Tree};
 
@@ -47,6 +48,7 @@ const OUTLINE_RECORD_BYTES: usize = 69;
 pub struct NodeBackend {
     core: Arc<Core>,
     index: Option<Arc<Index>>,
+    lookup: Option<NodeLookup>,
     status: EngineStatus,
     engine_metrics: Box<dyn Fn() -> String + Send + Sync>,
     gateway: Option<Arc<dyn Gateway>>,
@@ -65,7 +67,8 @@ impl NodeBackend {
         name: String,
     ) -> Self {
         let checks = Arc::new(Semaphore::new(CHECKS_MAX));
-        Self { core, index, status, engine_metrics, gateway, name, checks }
+        let lookup = index.clone().map(|index| NodeLookup::new(core.clone(), index));
+        Self { core, index, lookup, status, engine_metrics, gateway, name, checks }
     }
 
     fn status_word(&self) -> &'static str {
@@ -327,6 +330,10 @@ impl Backend for NodeBackend {
     fn query(&self, query: &CertificateQuery) -> Result<CertificateList, QueryError> {
         let index = self.index.as_ref().ok_or(QueryError::NoIndex)?;
         crate::indexer::query(index, &self.core.provable().state, query)
+    }
+
+    fn lookup(&self) -> Option<&dyn Lookup> {
+        self.lookup.as_ref().map(|lookup| lookup as &dyn Lookup)
     }
 
     fn transaction_count(&self) -> u64 {

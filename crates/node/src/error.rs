@@ -73,6 +73,9 @@ pub enum NodeError {
     /// A key or certificate of TLS cannot be used.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
+    /// OCSP, CRLs and IKEv2 look certificates up in the query index.
+    #[error("the status faces need the query index: index = true")]
+    StatusNeedsIndex,
     /// The query index failed.
     #[error("the query index failed")]
     Index(#[source] crate::index::IndexError),

@@ -10,11 +10,14 @@ use std::time::{Duration, Instant};
 use tabellion_api::{CertificateQuery, Fault, QueryError};
 use tabellion_ledger::{Block, CertificateId, Height, Lane, Transaction};
 use tabellion_machine::{CertificateList, CertificateRow, Checked, Work};
-use tabellion_pki::{Action, CheckedEntry, Entry, Facts, certificate};
+use tabellion_pki::{
+    Action, Checked as CheckedRequest, CheckedEntry, Entry, Evidence, EvidenceKind, Facts, IssuerName,
+    StatusChange, certificate,
+};
 
 use crate::core::Core;
 use crate::error::NodeError;
-use crate::index::{Index, IndexRow, Question};
+use crate::index::{CrlRow, Index, IndexBlock, IndexRow, Issued, IssuerRow, Question};
 use crate::store::Snapshot;
 
 /// How long the index may lag behind the newest block on an idle ledger.
@@ -46,44 +49,116 @@ pub fn follow(
                 continue;
             }
             paused = false;
-            let (transactions, rows) = match core.recent(next) {
-                Some(checked) => {
-                    (checked.len(), checked.iter().flat_map(|one| rows_of_checked(one, next)).collect())
-                }
+            let (transactions, block) = match core.recent(next) {
+                Some(checked) => (checked.len(), block_of_checked(&core, &checked, next)),
                 None => match core.store().block(next).map_err(NodeError::Store)? {
-                    Some(block) => (block.transaction_count(), rows(&block)),
+                    Some(block) => (block.transaction_count(), block_of(&core, &block)),
                     // A body that is gone held only what is expired or revoked.
-                    None => (0, Vec::new()),
+                    None => (0, IndexBlock::default()),
                 },
             };
             let transactions = u64::try_from(transactions).unwrap_or(u64::MAX);
-            index.apply(next, transactions, &rows).map_err(NodeError::Index)?;
+            index.apply(next, transactions, &block).map_err(NodeError::Index)?;
         }
         index.commit().map_err(NodeError::Index)
     }
 }
 
 /// What a block says about certificates.
-fn rows(block: &Block) -> Vec<IndexRow> {
-    let height = block.header.height;
-    let certificates =
-        block.transactions().filter(|transaction| transaction.content().lane == Lane::Certificate);
-    certificates.flat_map(|transaction| rows_of(transaction, height)).collect()
+fn block_of(core: &Core, block: &Block) -> IndexBlock {
+    let mut gathered = Gathered::new(core, block.header.height);
+    let of_lane = |transaction: &&Transaction| transaction.content().lane == Lane::Certificate;
+    for transaction in block.transactions().filter(of_lane) {
+        let Ok(action) = Action::from_bytes(&transaction.content().action) else { continue };
+        let attached: BTreeMap<_, _> =
+            transaction.attachments().iter().map(|der| (CertificateId::of(der), der)).collect();
+        for entry in action.published() {
+            let facts = attached.get(&entry.certificate).and_then(|der| Facts::of(der).ok());
+            gathered.published(entry, facts.as_ref(), &attached);
+        }
+        match &action {
+            Action::Publish(_) => {}
+            Action::Change(changes) => gathered.changed(changes),
+            Action::Renew(renewal) => gathered.block.changed.push(renewal.old),
+        }
+    }
+    gathered.block
 }
 
-/// The same of a transaction whose certificates were read when it was checked.
-fn rows_of_checked(checked: &Checked, height: Height) -> Vec<IndexRow> {
-    let Work::Certificate(request) = checked.work() else { return Vec::new() };
-    let row = |entry: &CheckedEntry| row(&entry.entry, entry.chain.as_ref().map(|(facts, _)| facts), height);
-    request.published().iter().map(row).collect()
+/// The same of transactions whose certificates were read when they were checked.
+fn block_of_checked(core: &Core, checked: &[Arc<Checked>], height: Height) -> IndexBlock {
+    let mut gathered = Gathered::new(core, height);
+    for one in checked {
+        let Work::Certificate(request) = one.work() else { continue };
+        let attachments = one.transaction().attachments().iter();
+        let attached: BTreeMap<_, _> = attachments.map(|der| (CertificateId::of(der), der)).collect();
+        for CheckedEntry { entry, chain } in request.published() {
+            gathered.published(entry, chain.as_ref().map(|(facts, _)| facts), &attached);
+        }
+        match request {
+            CheckedRequest::Publish(_) => {}
+            CheckedRequest::Change(changes) => gathered.changed(changes),
+            CheckedRequest::Renew(renewal, _) => gathered.block.changed.push(renewal.old),
+        }
+    }
+    gathered.block
 }
 
-fn rows_of(transaction: &Transaction, height: Height) -> Vec<IndexRow> {
-    let Ok(action) = Action::from_bytes(&transaction.content().action) else { return Vec::new() };
-    let attached: BTreeMap<_, _> =
-        transaction.attachments().iter().map(|der| (CertificateId::of(der), der)).collect();
-    let facts = |entry: &Entry| attached.get(&entry.certificate).and_then(|der| Facts::of(der).ok());
-    action.published().iter().map(|entry| row(entry, facts(entry).as_ref(), height)).collect()
+/// What is gathered from one block.
+struct Gathered<'a> {
+    core: &'a Core,
+    height: Height,
+    block: IndexBlock,
+}
+
+impl<'a> Gathered<'a> {
+    fn new(core: &'a Core, height: Height) -> Self {
+        Self { core, height, block: IndexBlock::default() }
+    }
+
+    /// A publication. Where the certificate is not there, as in the recorded blocks of a ledger of
+    /// identifiers, nobody can ask for it by its names.
+    fn published(
+        &mut self,
+        entry: &Entry,
+        facts: Option<&Facts>,
+        attached: &BTreeMap<CertificateId, &Vec<u8>>,
+    ) {
+        self.block.rows.push(row(entry, facts, self.height));
+        let Some(facts) = facts else { return };
+        let issuer = entry.issuer();
+        let Facts { certificate, sha1, serial, .. } = facts;
+        let issued = Issued { certificate: *certificate, issuer, serial: serial.clone(), sha1: *sha1 };
+        self.block.issued.push(issued);
+        if self.block.issuers.iter().any(|known| known.certificate == issuer) {
+            return;
+        }
+        let name = match attached.get(&issuer) {
+            Some(der) => IssuerName::of(der),
+            None => IssuerName::of(&self.trusted(&issuer).unwrap_or_default()),
+        };
+        if let Ok([name, key]) = name.map(|name| name.hashes()) {
+            self.block.issuers.push(IssuerRow { certificate: issuer, name, key });
+        }
+    }
+
+    /// A trusted CA's certificate, of today or of the genesis.
+    fn trusted(&self, id: &CertificateId) -> Option<Vec<u8>> {
+        let today = tabellion_consortium::anchor(&self.core.provable().state, id);
+        let first = || self.core.document().anchors.iter().find(|der| CertificateId::of(der) == *id).cloned();
+        today.or_else(first)
+    }
+
+    fn changed(&mut self, changes: &[StatusChange]) {
+        for change in changes {
+            self.block.changed.push(change.certificate);
+            let Evidence { kind, hash, at, until, .. } = change.evidence;
+            if kind == EvidenceKind::Crl {
+                let (issuer, height) = (change.issuer, self.height);
+                self.block.crls.push(CrlRow { issuer, at, until, hash, height });
+            }
+        }
+    }
 }
 
 /// A ledger of identifiers has no names to ask for.

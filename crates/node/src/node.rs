@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tabellion_api::{FaceConfig, Gateway, ServerConfig, router, serve};
+use tabellion_api::{
+    Backend, FaceConfig, Gateway, ServerConfig, StatusAuthorities, StatusConfig, StatusFaces,
+    router_with_status, serve, serve_plain, status_router,
+};
 use tabellion_client::NodeClient;
 use tabellion_consortium::{Genesis, GenesisValidator, NodeKey};
 use tabellion_engine::{
@@ -54,6 +57,20 @@ pub struct FaceSettings {
     pub server: ServerConfig,
 }
 
+/// OCSP, CRLs and IKEv2 look-up of a node.
+pub struct StatusSettings {
+    /// Where they listen, over plain HTTP.
+    pub listen: SocketAddr,
+    /// The CAs for which the node answers.
+    pub authorities: Arc<StatusAuthorities>,
+    /// How they answer.
+    pub status: StatusConfig,
+    /// Limits of requests.
+    pub face: FaceConfig,
+    /// Limits of connections.
+    pub server: ServerConfig,
+}
+
 /// All that a node must be told.
 pub struct NodeSettings {
     /// The node's name, for people.
@@ -79,6 +96,8 @@ pub struct NodeSettings {
     pub index: bool,
     /// The REST face, if it has one.
     pub face: Option<FaceSettings>,
+    /// OCSP, CRLs and IKEv2 look-up, if it has them; they need the query index.
+    pub status: Option<StatusSettings>,
     /// Nodes that bodies below the node's floor are fetched from; see [`crate::sync`]. Empty: they never
     /// come.
     pub bodies_from: Vec<NodeClient>,
@@ -94,6 +113,8 @@ pub struct Node {
     face: Option<Task<()>>,
     bodies: Option<Task<()>>,
     face_address: Option<SocketAddr>,
+    status: Option<Task<()>>,
+    status_address: Option<SocketAddr>,
     stop: Arc<AtomicBool>,
     stop_face: watch::Sender<bool>,
     failed: watch::Receiver<bool>,
@@ -128,6 +149,11 @@ impl Node {
             Some(face) => Some(listen(face.listen).await?),
             None => None,
         };
+        let status_listener = match &settings.status {
+            Some(_) if index.is_none() => return Err(NodeError::StatusNeedsIndex),
+            Some(status) => Some(listen(status.listen).await?),
+            None => None,
+        };
         let engine = Engine::start(config, core.clone(), store.clone()).map_err(NodeError::Engine)?;
         let Controls { waker, gossip, status, .. } = engine.controls();
         core.give_voice(Voice { waker, gossip });
@@ -141,7 +167,7 @@ impl Node {
             let follow = indexer::follow(core.clone(), index.clone(), waits);
             threads.push(start_thread("index", &stop, &fail, follow)?);
         }
-        let (stop_face, mut face_stopped) = watch::channel(false);
+        let (stop_face, face_stopped) = watch::channel(false);
         let bodies = fetch_in_background(store, settings.bodies_from, face_stopped.clone(), fail.clone());
         let mut node = Self {
             core: core.clone(),
@@ -150,21 +176,47 @@ impl Node {
             face: None,
             bodies,
             face_address: None,
+            status: None,
+            status_address: None,
             stop,
             stop_face,
             failed,
             wanted_key,
         };
-        if let (Some(face), Some(listener)) = (settings.face, listener) {
-            let metrics = node.engine.metrics_source();
-            let backend = NodeBackend::new(core, index, status, metrics, settings.gateway, settings.name);
-            node.face_address = listener.local_addr().ok();
-            let router = router(Arc::new(backend), face.face);
-            let until = async move {
+        let metrics = node.engine.metrics_source();
+        let backend = NodeBackend::new(core, index, status, metrics, settings.gateway, settings.name);
+        let backend: Arc<dyn Backend> = Arc::new(backend);
+        let until = move || {
+            let mut stopped = face_stopped.clone();
+            async move {
                 // An error means that the node is gone, which is a stop too.
-                let _ = face_stopped.wait_for(|stopped| *stopped).await;
-            };
-            node.face = Some(tokio::spawn(serve(listener, face.tls, router, face.server, until)));
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            }
+        };
+        let mut faces = None;
+        if let (Some(status), Some(listener)) = (settings.status, status_listener) {
+            warn_of_heartbeat(&node.core, &status.status);
+            node.status_address = listener.local_addr().ok();
+            let shared = StatusFaces::new(backend.clone(), status.authorities, status.status);
+            let router = status_router(backend.clone(), status.face, shared.clone());
+            let (serving, keeping) = (until(), until());
+            let crls = shared.clone().keep_crls();
+            faces = Some(shared);
+            node.status = Some(tokio::spawn(async move {
+                let serve = serve_plain(listener, router, status.server, serving);
+                let keep = async {
+                    tokio::select! {
+                        () = crls => {}
+                        () = keeping => {}
+                    }
+                };
+                tokio::join!(serve, keep);
+            }));
+        }
+        if let (Some(face), Some(listener)) = (settings.face, listener) {
+            node.face_address = listener.local_addr().ok();
+            let router = router_with_status(backend, face.face, faces);
+            node.face = Some(tokio::spawn(serve(listener, face.tls, router, face.server, until())));
         }
         Ok(node)
     }
@@ -177,6 +229,11 @@ impl Node {
     /// Where the REST face listens.
     pub fn face_address(&self) -> Option<SocketAddr> {
         self.face_address
+    }
+
+    /// Where OCSP, CRLs and IKEv2 look-up listen.
+    pub fn status_address(&self) -> Option<SocketAddr> {
+        self.status_address
     }
 
     /// Resolves when a part of the node has failed; [`Node::stop`] tells why.
@@ -207,10 +264,10 @@ impl Node {
     ///
     /// Errors: what made a part fail.
     pub async fn stop(self) -> Result<(), NodeError> {
-        let Self { core, engine, threads, face, bodies, stop, stop_face, .. } = self;
+        let Self { core, engine, threads, face, status, bodies, stop, stop_face, .. } = self;
         let _ = stop_face.send(true);
         core.end_streams();
-        for task in [face, bodies].into_iter().flatten() {
+        for task in [face, status, bodies].into_iter().flatten() {
             // One that panicked has nothing left to stop.
             let _ = task.await;
         }
@@ -265,6 +322,19 @@ fn check_addresses(genesis: &Genesis) -> Result<(), NodeError> {
         })?;
     }
     Ok(())
+}
+
+/// Says so where an idle ledger would let OCSP and CRLs fall silent.
+fn warn_of_heartbeat(core: &Core, status: &StatusConfig) {
+    let (heartbeat_ms, limit_ms) = (core.rules().parameters().block.heartbeat_ms, status.staleness.limit_ms);
+    if heartbeat_ms == 0 || heartbeat_ms.saturating_mul(2) > limit_ms {
+        tracing::warn!(
+            heartbeat_ms,
+            limit_ms,
+            "on an idle ledger the status faces will say that they know nothing new enough: stale_after_s \
+             should be twice the ledger's heartbeat or more"
+        );
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {

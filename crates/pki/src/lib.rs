@@ -18,8 +18,10 @@ mod check;
 mod event;
 mod evidence;
 mod facts;
+mod issuer;
 mod key;
 mod refusal;
+mod staleness;
 mod state;
 mod verify;
 mod view;
@@ -34,8 +36,10 @@ pub use evidence::{
     Statement, feedback, precheck_evidence, renewal_message, renewal_signature,
 };
 pub use facts::{Facts, NO_EXPIRY};
+pub use issuer::{IssuerName, is_issued_by};
 pub use key::{certificate_key, certificates_of_key_key, scheduled_key};
 pub use refusal::{ChangeRefusal, EntryRefusal, Refusal, RefusedEntry};
+pub use staleness::{Stale, Staleness};
 pub use state::{CertificateRecord, KeyRecord, Scheduled, Status};
 pub use verify::{
     ANY_POLICY, AlgorithmSet, CertificateLimits, CertificateRefusal, Chain, ChainCache, DistinguishedName,

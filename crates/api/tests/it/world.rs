@@ -591,6 +591,10 @@ impl Backend for World {
         })
     }
 
+    fn lookup(&self) -> Option<&dyn tabellion_api::Lookup> {
+        Some(self)
+    }
+
     fn transaction_count(&self) -> u64 {
         u64::try_from(self.inner().locations.len()).unwrap()
     }

@@ -12,6 +12,7 @@
 //!
 //! Absent: what rows a block makes, who may ask.
 
+mod lookup;
 mod question;
 mod schema;
 
@@ -22,6 +23,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension, params};
 use tabellion_ledger::{CertificateId, Height, KeyId, TimeMs};
 
+pub use self::lookup::{ChangedRow, CrlRow, Found, Issued, IssuerRow, NamedIssuer};
 pub use self::question::{Answer, Cursor, CursorFault, Question};
 
 /// File of the index within its folder.
@@ -52,6 +54,27 @@ pub struct IndexRow {
     pub valid_until: TimeMs,
     /// The block whose body holds the publication.
     pub height: Height,
+}
+
+/// What a block says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndexBlock {
+    /// Certificates that are new, or whose row changed.
+    pub rows: Vec<IndexRow>,
+    /// Names and keys of issuers.
+    pub issuers: Vec<IssuerRow>,
+    /// Of the new certificates those that were seen.
+    pub issued: Vec<Issued>,
+    /// Certificates whose status changed.
+    pub changed: Vec<CertificateId>,
+    /// CRLs that were recorded as evidence.
+    pub crls: Vec<CrlRow>,
+}
+
+impl From<&[IndexRow]> for IndexBlock {
+    fn from(rows: &[IndexRow]) -> Self {
+        Self { rows: rows.to_vec(), ..Self::default() }
+    }
 }
 
 /// A failure of the index: one variant for each operation.
@@ -156,14 +179,13 @@ impl Index {
         locked(&self.writer).progress.transactions
     }
 
-    /// Takes what the next block says: its number of transactions and the certificates that are new or
-    /// changed.
+    /// Takes what the next block says, and its number of transactions.
     ///
     /// Questions see it after the next [`commit`](Self::commit), or once 4,000 rows have come together. A
     /// block that is indexed already changes nothing.
     ///
     /// Errors: [`IndexError::Gap`] for a block that is not the next one.
-    pub fn apply(&self, height: Height, transactions: u64, rows: &[IndexRow]) -> Result<(), IndexError> {
+    pub fn apply(&self, height: Height, transactions: u64, block: &IndexBlock) -> Result<(), IndexError> {
         let mut writer = locked(&self.writer);
         let last = writer.progress.height;
         if last.is_some_and(|last| height <= last) {
@@ -172,7 +194,7 @@ impl Index {
         if height != last.map_or(Height(0), Height::next) {
             return Err(IndexError::Gap { found: height, last });
         }
-        writer.write(rows).map_err(|source| IndexError::Apply { height, source })?;
+        writer.write(block).map_err(|source| IndexError::Apply { height, source })?;
         writer.progress.height = Some(height);
         writer.progress.transactions += transactions;
         if writer.batch.is_some_and(|rows| rows >= BATCH_ROWS) {
@@ -194,13 +216,18 @@ impl Index {
 
     /// Answers a question from what was committed.
     pub fn query(&self, question: &Question) -> Result<Answer, IndexError> {
+        self.read(|connection| question.answer(connection))
+    }
+
+    /// Reads what was committed.
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, IndexError> {
         let kept = locked(&self.readers).pop();
         let answered = match kept {
             Some(connection) => Ok(connection),
             None => schema::open_to_read(&self.path),
         };
         let answered = answered.and_then(|connection| {
-            let answer = question.answer(&connection)?;
+            let answer = read(&connection)?;
             let mut readers = locked(&self.readers);
             if readers.len() < READERS_MAX {
                 readers.push(connection);
@@ -212,19 +239,20 @@ impl Index {
 }
 
 impl Writer {
-    fn write(&mut self, rows: &[IndexRow]) -> rusqlite::Result<()> {
+    fn write(&mut self, block: &IndexBlock) -> rusqlite::Result<()> {
         if self.batch.is_none() {
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
             self.batch = Some(0);
         }
         // A block's rows are one step: where one fails, none of them stays in the batch.
         self.connection.execute_batch("SAVEPOINT block")?;
-        let written = rows.iter().try_for_each(|row| put(&self.connection, row));
+        let rows = block.rows.iter().try_for_each(|row| put(&self.connection, row));
+        let written = rows.and_then(|()| lookup::put(&self.connection, block));
         if written.is_err() {
             self.connection.execute_batch("ROLLBACK TO block")?;
         }
         self.connection.execute_batch("RELEASE block")?;
-        self.batch = self.batch.map(|before| before + rows.len());
+        self.batch = self.batch.map(|before| before + block.rows.len() + block.changed.len());
         written
     }
 

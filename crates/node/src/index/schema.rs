@@ -5,11 +5,15 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 /// Version of the layout. An index of another version is dropped and refilled.
-const LAYOUT: i64 = 2;
+const LAYOUT: i64 = 3;
 
 /// `number` is the order of publication. Subjects are also in a trigram index, in small letters, so that a
 /// part of one is found without a walk over all rows. Issuers are few: each stands once, and a walk over
 /// them is cheap.
+///
+/// `authority` and `issued` are what OCSP, CRLs and IKEv2 ask by: name and key of an issuer as SHA-256
+/// (absent until a certificate of it was seen), the serial number, SHA-1 of the certificate. `issued` has a
+/// row for each certificate that was seen; `changed` marks those whose status has ever changed.
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE issuer (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, small TEXT NOT NULL);
@@ -29,6 +33,25 @@ CREATE INDEX certificate_expiry ON certificate (valid_until, number);
 CREATE INDEX certificate_issuer ON certificate (issuer, number);
 CREATE VIRTUAL TABLE certificate_text USING fts5 (
     subject, content = '', tokenize = 'trigram case_sensitive 1'
+);
+CREATE TABLE authority (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, name BLOB, key BLOB);
+CREATE INDEX authority_name ON authority (name, key);
+CREATE TABLE issued (
+    number INTEGER PRIMARY KEY REFERENCES certificate,
+    authority INTEGER NOT NULL REFERENCES authority,
+    serial BLOB NOT NULL,
+    sha1 BLOB NOT NULL,
+    changed INTEGER NOT NULL
+);
+CREATE INDEX issued_serial ON issued (serial, authority);
+CREATE INDEX issued_sha1 ON issued (sha1);
+CREATE INDEX issued_changed ON issued (authority, number) WHERE changed = 1;
+CREATE TABLE crl (
+    authority INTEGER PRIMARY KEY REFERENCES authority,
+    at INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    height INTEGER NOT NULL
 );
 ";
 
@@ -59,6 +82,9 @@ pub(super) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
 /// Drops all tables and makes them anew, in one transaction.
 pub(super) fn empty(connection: &Connection) -> rusqlite::Result<()> {
     let tables = "
+        DROP TABLE IF EXISTS crl;
+        DROP TABLE IF EXISTS issued;
+        DROP TABLE IF EXISTS authority;
         DROP TABLE IF EXISTS certificate_text;
         DROP TABLE IF EXISTS certificate;
         DROP TABLE IF EXISTS issuer;

@@ -21,7 +21,7 @@ fn row(number: u64) -> IndexRow {
 fn fill(index: &Index, heights: std::ops::Range<u64>) {
     for height in heights {
         let rows: Vec<_> = (height * 10..height * 10 + 10).map(row).collect();
-        index.apply(Height(height), 3, &rows).unwrap();
+        index.apply(Height(height), 3, &rows[..].into()).unwrap();
     }
     index.commit().unwrap();
 }
@@ -96,7 +96,7 @@ fn a_new_status_replaces_the_old_one() {
     let index = Index::open(folder.path()).unwrap();
     fill(&index, 0..2);
     let revoked = IndexRow { status: "revoked".to_owned(), ..row(7) };
-    index.apply(Height(2), 1, std::slice::from_ref(&revoked)).unwrap();
+    index.apply(Height(2), 1, &std::slice::from_ref(&revoked).into()).unwrap();
     index.commit().unwrap();
     let question = Question { subject: Some("host 7".to_owned()), limit: 10, ..Question::default() };
     assert_eq!(all(&index, &question), [revoked]);
@@ -108,7 +108,7 @@ fn a_crash_loses_the_batch_under_way_and_says_from_where_to_refill() {
     let folder = tempfile::tempdir().unwrap();
     let index = Index::open(folder.path()).unwrap();
     fill(&index, 0..5);
-    index.apply(Height(5), 3, &[row(50)]).unwrap();
+    index.apply(Height(5), 3, &[row(50)][..].into()).unwrap();
     assert_eq!((index.applied_height(), index.transactions()), (Some(Height(5)), 18));
     let question = Question { limit: 100, ..Question::default() };
     assert_eq!(index.query(&question).unwrap().height, Some(Height(4)), "questions see what was committed");
@@ -125,7 +125,7 @@ fn a_large_batch_commits_itself() {
     let folder = tempfile::tempdir().unwrap();
     let index = Index::open(folder.path()).unwrap();
     let rows: Vec<_> = (0..BATCH_ROWS as u64).map(row).collect();
-    index.apply(Height(0), 1, &rows).unwrap();
+    index.apply(Height(0), 1, &rows[..].into()).unwrap();
     let question = Question { limit: 1, ..Question::default() };
     assert_eq!(index.query(&question).unwrap().height, Some(Height(0)));
 }
@@ -134,11 +134,14 @@ fn a_large_batch_commits_itself() {
 fn blocks_are_indexed_in_order_and_once() {
     let folder = tempfile::tempdir().unwrap();
     let index = Index::open(folder.path()).unwrap();
-    assert!(matches!(index.apply(Height(1), 0, &[]), Err(IndexError::Gap { found: Height(1), last: None })));
+    assert!(matches!(
+        index.apply(Height(1), 0, &IndexBlock::default()),
+        Err(IndexError::Gap { found: Height(1), last: None })
+    ));
     fill(&index, 0..3);
-    let gap = index.apply(Height(4), 0, &[]);
+    let gap = index.apply(Height(4), 0, &IndexBlock::default());
     assert!(matches!(gap, Err(IndexError::Gap { found: Height(4), last: Some(Height(2)) })));
-    index.apply(Height(1), 9, &[row(999)]).unwrap();
+    index.apply(Height(1), 9, &[row(999)][..].into()).unwrap();
     assert_eq!((index.applied_height(), index.transactions()), (Some(Height(2)), 9));
 }
 
@@ -149,7 +152,7 @@ fn an_emptied_index_is_refilled_to_the_same_answers() {
     fill(&index, 0..9);
     let question = Question { subject: Some("host".to_owned()), limit: 1_000, ..Question::default() };
     let before = index.query(&question).unwrap();
-    index.apply(Height(9), 1, &[row(500)]).unwrap();
+    index.apply(Height(9), 1, &[row(500)][..].into()).unwrap();
     index.clear().unwrap();
     let empty = Answer { rows: Vec::new(), next: None, height: None };
     assert_eq!((index.applied_height(), index.query(&question).unwrap()), (None, empty));
@@ -178,4 +181,69 @@ fn a_text_that_is_no_cursor_is_refused() {
     }
     let cursor: Cursor = "12.34".parse().unwrap();
     assert_eq!(cursor.to_string(), "12.34");
+}
+
+/// X.1409 C23: by issuer and serial number, by SHA-1, and what has changed under an issuer; also through a
+/// cross-signed certificate of the same CA, and where a CA's name came later than its certificates.
+#[test]
+fn certificates_are_found_by_the_names_of_other_protocols() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    let id = |number: u8| CertificateId([number; 32]);
+    let hash = |number: u8| tabellion_ledger::Hash([number; 32]);
+    let issued = |number: u8, issuer: u8| Issued {
+        certificate: row(u64::from(number)).certificate,
+        issuer: id(issuer),
+        serial: vec![1, number % 4],
+        sha1: [number; 20],
+    };
+    let named = |certificate: u8, name: u8| IssuerRow {
+        certificate: id(certificate),
+        name: hash(name),
+        key: hash(9),
+    };
+    let crl = |at: u64, height: u64| CrlRow {
+        issuer: id(201),
+        at: TimeMs(at),
+        until: TimeMs(at + 5),
+        hash: hash(5),
+        height: Height(height),
+    };
+    let block = |numbers: &[u8]| IndexBlock {
+        rows: numbers.iter().map(|number| row(u64::from(*number))).collect(),
+        ..IndexBlock::default()
+    };
+    // 1, 2 by one certificate of a CA, 5 by another one of it; 6 by another CA.
+    let first = IndexBlock {
+        issuers: vec![named(201, 1), named(202, 1)],
+        issued: vec![issued(1, 201), issued(2, 201), issued(5, 202), issued(6, 210)],
+        crls: vec![crl(10, 0)],
+        ..block(&[1, 2, 5, 6])
+    };
+    let changed = vec![row(5).certificate, row(6).certificate];
+    let second = IndexBlock { changed, crls: vec![crl(20, 1), crl(15, 1)], ..IndexBlock::default() };
+    let third = IndexBlock { issuers: vec![named(210, 2)], ..IndexBlock::default() };
+    let ours = NamedIssuer { certificate: id(250), name: hash(1), key: hash(9) };
+    let theirs = NamedIssuer { certificate: id(210), name: hash(0), key: hash(0) };
+    let by_name = NamedIssuer { certificate: id(250), name: hash(2), key: hash(9) };
+    index.apply(Height(0), 1, &first).unwrap();
+    index.commit().unwrap();
+    let ids = |numbers: &[u64]| -> Vec<_> { numbers.iter().map(|number| row(*number).certificate).collect() };
+    let found = |by: &NamedIssuer, serial: &[u8]| index.issued(by, serial).unwrap().rows;
+    assert_eq!(found(&ours, &[1, 1]), ids(&[1, 5]), "one number given twice, by two certificates of one CA");
+    assert_eq!((found(&ours, &[1, 2]), found(&ours, &[1, 3])), (ids(&[2]), ids(&[])));
+    assert_eq!((found(&theirs, &[1, 2]), found(&by_name, &[1, 2])), (ids(&[6]), ids(&[])));
+    assert_eq!(index.changed(&ours).unwrap().rows, []);
+    index.apply(Height(1), 1, &second).unwrap();
+    index.apply(Height(2), 1, &third).unwrap();
+    index.commit().unwrap();
+    let changed = |by: &NamedIssuer| -> Vec<_> {
+        index.changed(by).unwrap().rows.into_iter().map(|row| row.certificate).collect()
+    };
+    assert_eq!((changed(&ours), changed(&by_name)), (ids(&[5]), ids(&[6])));
+    assert_eq!(index.issued(&ours, &[1, 2]).unwrap().height, Some(Height(2)));
+    assert_eq!(index.by_sha1(&[5; 20]).unwrap(), Some(row(5).certificate));
+    assert_eq!(index.by_sha1(&[7; 20]).unwrap(), None);
+    assert_eq!(index.recorded_crl(&ours).unwrap(), Some(crl(20, 1)));
+    assert_eq!(index.recorded_crl(&theirs).unwrap(), None);
 }

@@ -12,6 +12,8 @@ pub(crate) struct Parts<'a> {
     pub serial: &'a [u8],
     /// The issuer's name with its header.
     pub issuer: &'a [u8],
+    /// The subject's name with its header.
+    pub subject: &'a [u8],
     /// SubjectPublicKeyInfo with its header.
     pub spki: &'a [u8],
 }
@@ -29,11 +31,9 @@ impl<'a> Parts<'a> {
         }
         fields.tlv_bytes()?; // signature
         let issuer = fields.tlv_bytes()?;
-        // validity, subject
-        for _ in 0..2 {
-            fields.tlv_bytes()?;
-        }
-        Ok(Self { tbs, serial: first.value(), issuer, spki: fields.tlv_bytes()? })
+        fields.tlv_bytes()?; // validity
+        let subject = fields.tlv_bytes()?;
+        Ok(Self { tbs, serial: first.value(), issuer, subject, spki: fields.tlv_bytes()? })
     }
 }
 

@@ -12,9 +12,12 @@ use super::network::write_network;
 use super::plan::{Plan, PlanMember, PlanValidator};
 use super::run::run_until_stopped;
 use super::running::Running;
+use super::status_file::StatusFile;
 
 /// Where Debian keeps the certificates of public CAs.
 const SYSTEM_ANCHORS: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// How far above the first port those for OCSP, CRLs and IKEv2 look-up begin.
+const STATUS_PORTS: u16 = 40;
 /// The organisations of a network on one machine.
 const MEMBERS: [(&str, &str); 4] = [
     ("alpha", "Alpha Telecom"),
@@ -40,7 +43,8 @@ pub struct DevArgs {
     /// What the certificate lane records: full (certificates) or identifiers (their hashes).
     #[arg(long, value_name = "KIND", default_value = "full")]
     pub kind: LedgerKind,
-    /// First of the eight ports on 127.0.0.1: four for REST, then four between the nodes.
+    /// First of the eight ports on 127.0.0.1: four for REST, then four between the nodes. Forty above it are
+    /// four for OCSP, CRLs and IKEv2 look-up.
     #[arg(long, value_name = "PORT", default_value_t = 8441)]
     pub port: u16,
 }
@@ -54,7 +58,7 @@ pub async fn dev(args: &DevArgs) -> Result<()> {
         let plan = plan(args)?;
         let here = std::env::current_dir().context("cannot tell the current folder")?;
         write_network(&plan, &here, &args.data, tabellion_node::now())?;
-        give_gateways(&args.data)?;
+        give_faces(&args.data, args.port)?;
     }
     let mut nodes = Vec::new();
     for (id, _) in MEMBERS {
@@ -109,11 +113,16 @@ fn plan(args: &DevArgs) -> Result<Plan> {
     Ok(Plan { name: "dev".to_owned(), anchors, members: members?, validators, parameters })
 }
 
-/// Each node signs for its organisation's clients that cannot.
-fn give_gateways(data: &Path) -> Result<()> {
-    for (id, _) in MEMBERS {
+/// Each node signs for its organisation's clients that cannot, and looks certificates up for IKEv2; OCSP and
+/// CRLs begin once its file names CAs.
+fn give_faces(data: &Path, port: u16) -> Result<()> {
+    for (place, (id, _)) in MEMBERS.iter().enumerate() {
         let file = node_file(data, id);
         let mut node: NodeFile = read_toml(&file)?;
+        let port =
+            u16::try_from(place)?.checked_add(STATUS_PORTS).and_then(|offset| port.checked_add(offset));
+        let port = port.context("the ports end at 65535")?;
+        node.status = Some(StatusFile::new(([127, 0, 0, 1], port).into()));
         node.gateway_key = Some(format!("../../keys/{id}.pem").into());
         write_toml(&file, "One node; run it with: tabellion node --config <this file>", &node)?;
     }
@@ -127,6 +136,9 @@ fn tell(args: &DevArgs, nodes: &[Running]) {
     for (node, (_, name)) in nodes.iter().zip(MEMBERS) {
         if let Some(address) = node.face_address() {
             eprintln!("  {name:<20} https://{address}");
+        }
+        if let Some(address) = node.status_address() {
+            eprintln!("  {:<20} http://{address} (OCSP, CRLs, IKEv2)", "");
         }
     }
     let data = args.data.display();

@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use tabellion_client::{NodeClient, NodeTrust, Protection, SigningKey, read_key_file, write_key_file};
 use tabellion_ledger::{Algorithm, KeyId};
 
+use super::status_file::StatusFile;
+
 /// Name of the genesis document in a network's folder.
 pub const GENESIS_FILE: &str = "genesis.cbor";
 /// Name of the clients' file in a network's folder.
@@ -56,6 +58,9 @@ pub struct NodeFile {
     /// The REST face.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<RestFile>,
+    /// OCSP, CRLs and IKEv2 look-up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusFile>,
     /// A member's key with which the node signs for clients that cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway_key: Option<PathBuf>,

@@ -8,6 +8,7 @@ mod network;
 mod plan;
 mod run;
 mod running;
+mod status_file;
 mod tls;
 
 pub use control::{Answer, Request, ask};

@@ -20,6 +20,7 @@ use super::files::{
 };
 use super::gateway::KeyGateway;
 use super::running::{Running, key_file, run_all};
+use super::status_file::StatusKeys;
 use crate::consortium::NodeCommand;
 
 /// Runs one node of a network, or governs nodes.
@@ -61,6 +62,9 @@ pub async fn node(args: &RunArgs) -> Result<()> {
         Some(address) => eprintln!("REST on https://{address}"),
         None => eprintln!("no REST face"),
     }
+    if let Some(address) = running.node().status_address() {
+        eprintln!("OCSP, CRLs and IKEv2 look-up on http://{address}");
+    }
     run_until_stopped(vec![running]).await.context(place)
 }
 
@@ -83,6 +87,8 @@ pub struct Setup {
     pub settings: NodeSettings,
     /// The certificate of its REST face, and where it came from.
     pub face: Option<Face>,
+    /// The keys of its status faces, and where they came from.
+    pub status: Option<StatusKeys>,
 }
 
 /// The certificate of a REST face and its files.
@@ -109,6 +115,7 @@ pub fn setup(file: &Path, run: Option<&NodeKey>) -> Result<Setup> {
     let followers: Result<Vec<Peer>> =
         node.followers.iter().map(|follower| follower_peer(&follower.key)).collect();
     let face = node.rest.as_ref().map(|rest| Face::open(rest, folder)).transpose()?;
+    let status = node.status.as_ref().map(|status| StatusKeys::open(status, folder)).transpose()?;
     let settings = NodeSettings {
         seeds: seeds(file, &node, run)?,
         name: node.name.clone(),
@@ -122,9 +129,10 @@ pub fn setup(file: &Path, run: Option<&NodeKey>) -> Result<Setup> {
         index: node.index,
         bodies_from: node.peers.as_ref().map_or(Ok(Vec::new()), |peers| peers.clients(folder))?,
         face: face.as_ref().zip(node.rest.as_ref()).map(|(face, rest)| face.settings(rest)).transpose()?,
+        status: status.as_ref().map(StatusKeys::settings),
         gateway,
     };
-    Ok(Setup { settings, face })
+    Ok(Setup { settings, face, status })
 }
 
 fn seeds(file: &Path, node: &NodeFile, run: Option<&NodeKey>) -> Result<Seeds> {

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::control::{Answer, Asked, Control, Request};
 use super::files::{NEXT_KEY_FILE, NodeFile, read_toml, replace_file};
 use super::run::{Face, Setup, setup};
+use super::status_file::StatusKeys;
 
 /// How often files are looked at: a certificate that was renewed, a key that took over.
 const LOOK: Duration = Duration::from_secs(2);
@@ -24,23 +25,34 @@ pub struct Running {
     node: Node,
     face: Option<Face>,
     face_files: Option<Stamp>,
+    status: Option<StatusKeys>,
     control: Control,
     /// A key that the ledger names and nobody here has.
     unknown: Option<NodeKey>,
 }
 
 /// When the files of a certificate were written.
-type Stamp = [Option<(SystemTime, u64)>; 2];
+type Stamp = [FileStamp; 2];
+
+/// When a file was written, and its length.
+pub type FileStamp = Option<(SystemTime, u64)>;
+
+/// When a file was written; `None` where it is not there.
+pub fn stamp(path: &Path) -> FileStamp {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.modified().ok()?, meta.len()))
+}
 
 impl Running {
     /// Starts the node of a file. At most one process runs it.
     pub async fn start(file: &Path) -> Result<Self> {
-        let Setup { settings, face } = setup(file, None)?;
+        let Setup { settings, face, status } = setup(file, None)?;
         let (name, data) = (settings.name.clone(), settings.data.clone());
         let control = Control::open(&data)?;
         let node = Node::start(settings).await?;
         let face_files = face.as_ref().map(Face::stamp);
-        let running = Self { file: file.to_owned(), name, node, face, face_files, control, unknown: None };
+        let file = file.to_owned();
+        let running = Self { file, name, node, face, face_files, status, control, unknown: None };
         running.settle_key();
         Ok(running)
     }
@@ -78,6 +90,7 @@ impl Running {
                     self.unknown = self.unknown.filter(|key| key_file(&self.file, key).is_none());
                     self.settle_key();
                     self.renew_certificate();
+                    self.renew_status_keys();
                 }
             }
         }
@@ -90,10 +103,10 @@ impl Running {
         let Self { file, name, node, control, .. } = self;
         eprintln!("node {name} goes on with key {}", key.id());
         node.stop().await?;
-        let Setup { settings, face } = setup(&file, Some(&key))?;
+        let Setup { settings, face, status } = setup(&file, Some(&key))?;
         let node = Node::start(settings).await.context("the node does not start with its next key")?;
         let face_files = face.as_ref().map(Face::stamp);
-        let running = Self { file, name, node, face, face_files, control, unknown: None };
+        let running = Self { file, name, node, face, face_files, status, control, unknown: None };
         running.settle_key();
         Ok(running)
     }
@@ -124,6 +137,16 @@ impl Running {
         match face.renew() {
             Ok(()) => eprintln!("node {} shows its renewed certificate", self.name),
             Err(error) => eprintln!("warning: the renewed certificate is not used: {error:#}"),
+        }
+    }
+
+    /// Answers OCSP and signs CRLs with keys that were renewed on disk.
+    fn renew_status_keys(&mut self) {
+        let name = &self.name;
+        match self.status.as_mut().and_then(|status| status.renew()) {
+            None => {}
+            Some(Ok(())) => eprintln!("node {name} signs statuses with its renewed keys"),
+            Some(Err(error)) => eprintln!("warning: the renewed status keys are not used: {error:#}"),
         }
     }
 
@@ -179,10 +202,7 @@ pub fn key_file(file: &Path, key: &NodeKey) -> Option<PathBuf> {
 
 impl Face {
     fn stamp(&self) -> Stamp {
-        [&self.certificate_file, &self.key_file].map(|path| {
-            let meta = std::fs::metadata(path).ok()?;
-            Some((meta.modified().ok()?, meta.len()))
-        })
+        [&self.certificate_file, &self.key_file].map(|path| stamp(path))
     }
 }
 

@@ -17,4 +17,5 @@ mod processes;
 mod run;
 mod state_sync;
 mod tls;
+mod status_faces;
 mod wrong_inputs;

@@ -1,0 +1,99 @@
+//! Look-ups in the ledger in memory: a walk over its blocks.
+
+use tabellion_api::{Backend, Fault, Found, IssuerKey, Lookup, RecordedCrl};
+use tabellion_ledger::{CertificateId, Height, Lane, Transaction};
+use tabellion_pki::{Action, EvidenceKind, Facts, IssuerName};
+
+use crate::world::World;
+
+impl World {
+    fn newest(&self) -> Height {
+        self.snapshot().finality().header.height
+    }
+
+    /// All transactions of the certificate lane.
+    fn certificate_lane(&self) -> Vec<Transaction> {
+        let heights = (0..=self.newest().0).map(Height);
+        let blocks = heights.filter_map(|height| Backend::block(self, height).unwrap());
+        let all = blocks.flat_map(|held| held.block.transactions().cloned().collect::<Vec<_>>());
+        all.filter(|transaction| transaction.content().lane == Lane::Certificate).collect()
+    }
+
+    fn actions(&self) -> Vec<(Action, Transaction)> {
+        let action = |one: &Transaction| Action::from_bytes(&one.content().action).unwrap();
+        self.certificate_lane().into_iter().map(|one| (action(&one), one)).collect()
+    }
+
+    /// Published certificates with their issuers.
+    fn published(&self) -> Vec<(Facts, CertificateId)> {
+        let mut found = Vec::new();
+        for (action, transaction) in self.actions() {
+            for entry in action.published() {
+                let der = transaction
+                    .attachments()
+                    .iter()
+                    .find(|der| CertificateId::of(der) == entry.certificate)
+                    .cloned();
+                found.extend(der.map(|der| (Facts::of(&der).unwrap(), entry.issuer())));
+            }
+        }
+        found
+    }
+
+    fn is_issuer(&self, id: &CertificateId, issuer: &IssuerKey) -> bool {
+        let all = self.certificate_lane();
+        let mut ders = all.iter().flat_map(|transaction| transaction.attachments());
+        let der = ders.find(|der| CertificateId::of(der) == *id);
+        let hashes = der.map(|der| IssuerName::of(der).unwrap().hashes());
+        *id == issuer.certificate || hashes == Some([issuer.name, issuer.key])
+    }
+
+    fn found<T>(&self, rows: Vec<T>) -> Found<T> {
+        let snapshot = self.snapshot();
+        let header = &snapshot.finality().header;
+        Found { rows, height: Some(header.height), known_at: header.time }
+    }
+}
+
+impl Lookup for World {
+    fn issued(&self, issuer: &IssuerKey, serial: &[u8]) -> Result<Found<CertificateId>, Fault> {
+        let rows = self.published().into_iter();
+        let rows = rows.filter(|(facts, by)| facts.serial == serial && self.is_issuer(by, issuer));
+        Ok(self.found(rows.map(|(facts, _)| facts.certificate).collect()))
+    }
+
+    fn changed(&self, issuer: &IssuerKey) -> Result<Found<(CertificateId, Vec<u8>)>, Fault> {
+        let mut changed = Vec::new();
+        for (action, _) in self.actions() {
+            if let Action::Change(changes) = action {
+                changed.extend(changes.into_iter().map(|change| change.certificate));
+            }
+        }
+        let rows = self.published().into_iter();
+        let rows =
+            rows.filter(|(facts, by)| changed.contains(&facts.certificate) && self.is_issuer(by, issuer));
+        Ok(self.found(rows.map(|(facts, _)| (facts.certificate, facts.serial)).collect()))
+    }
+
+    fn by_sha1(&self, sha1: &[u8; 20]) -> Result<Option<CertificateId>, Fault> {
+        let found = self.published().into_iter().find(|(facts, _)| facts.sha1 == *sha1);
+        Ok(found.map(|(facts, _)| facts.certificate))
+    }
+
+    fn recorded_crl(&self, issuer: &IssuerKey) -> Result<Option<RecordedCrl>, Fault> {
+        let mut newest = None;
+        for (action, transaction) in self.actions() {
+            let Action::Change(changes) = action else { continue };
+            for change in changes {
+                if change.evidence.kind == EvidenceKind::Crl && change.issuer == issuer.certificate {
+                    let hash = change.evidence.hash.0;
+                    let mut ders = transaction.attachments().iter();
+                    let der = ders.find(|der| tabellion_ledger::sha256(der) == hash).cloned();
+                    let (at, until) = (change.evidence.at, change.evidence.until);
+                    newest = Some(RecordedCrl { der: der.map(Into::into), at, until });
+                }
+            }
+        }
+        Ok(newest)
+    }
+}
