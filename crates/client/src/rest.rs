@@ -109,6 +109,23 @@ impl NodeClient {
         self.cbor(&format!("/v1/blocks/{height}/bytes"), BLOCK_WIRE_BYTES_MAX).await
     }
 
+    /// A block from the first of the nodes that holds its body.
+    ///
+    /// Errors: that of the last node, where all that answer have deleted it ([`NodeError::is_body_gone`]).
+    pub async fn block_of_any(&self, height: Height) -> Result<Block, NodeError> {
+        let mut outcome = self.block(height).await;
+        for _ in 1..self.node_count() {
+            match outcome {
+                Err(error) if error.is_body_gone() => {
+                    self.next_node();
+                    outcome = self.block(height).await;
+                }
+                outcome => return outcome,
+            }
+        }
+        outcome
+    }
+
     /// The signatures under a block.
     pub async fn finality(&self, height: Height) -> Result<FinalityProof, NodeError> {
         self.cbor(&format!("/v1/blocks/{height}/finality"), PROOF_BYTES_MAX).await

@@ -28,6 +28,7 @@ mod key_watch;
 mod metrics;
 mod node;
 mod pool;
+mod prune;
 pub mod store;
 pub mod sync;
 
@@ -37,3 +38,4 @@ pub use drain::{Drain, DrainProgress};
 pub use error::{NodeError, chain};
 pub use node::{FaceSettings, INDEX_FOLDER, Node, NodeSettings};
 pub use pool::{Pool, PoolFull, PoolLimits};
+pub use prune::{KEEP_MS, PruneReport, PruneSettings, Pruned, Pruner, Step};

@@ -26,6 +26,7 @@ use crate::index::Index;
 use crate::indexer;
 use crate::key_watch::KeyWatch;
 use crate::pool::PoolLimits;
+use crate::prune::{PruneReport, PruneSettings, Pruned, Pruner};
 use crate::store::{Store, StoreConfig};
 use crate::sync::{STORE_FOLDER, fetch_bodies};
 
@@ -82,6 +83,8 @@ pub struct NodeSettings {
     /// Nodes that bodies below the node's floor are fetched from; see [`crate::sync`]. Empty: they never
     /// come.
     pub bodies_from: Vec<NodeClient>,
+    /// Deletes bodies by itself, if the operator wants it.
+    pub prune: Option<PruneSettings>,
     /// Signs for clients that cannot, if the operator gave a key.
     pub gateway: Option<Arc<dyn Gateway>>,
 }
@@ -141,6 +144,9 @@ impl Node {
             let follow = indexer::follow(core.clone(), index.clone(), waits);
             threads.push(start_thread("index", &stop, &fail, follow)?);
         }
+        if let Some(prune) = settings.prune {
+            threads.push(start_thread("prune", &stop, &fail, crate::prune::run(core.clone(), prune))?);
+        }
         let (stop_face, mut face_stopped) = watch::channel(false);
         let bodies = fetch_in_background(store, settings.bodies_from, face_stopped.clone(), fail.clone());
         let mut node = Self {
@@ -177,6 +183,26 @@ impl Node {
     /// Where the REST face listens.
     pub fn face_address(&self) -> Option<SocketAddr> {
         self.face_address
+    }
+
+    /// What [`Node::prune`] would delete now.
+    pub async fn prune_report(&self, keep_ms: u64) -> Result<PruneReport, NodeError> {
+        let store = self.core.store().clone();
+        blocking(move || {
+            store.checkpoint(now()).map_err(NodeError::Store)?;
+            Pruner::new(store, keep_ms).dry_run().map_err(NodeError::Store)
+        })
+        .await
+    }
+
+    /// Deletes all bodies in which nothing was needed for `keep_ms`, while the node goes on.
+    pub async fn prune(&self, keep_ms: u64) -> Result<Pruned, NodeError> {
+        let core = self.core.clone();
+        blocking(move || {
+            core.store().checkpoint(now()).map_err(NodeError::Store)?;
+            crate::prune::pass(&core, keep_ms, || false)
+        })
+        .await
     }
 
     /// Resolves when a part of the node has failed; [`Node::stop`] tells why.
@@ -234,6 +260,20 @@ impl Node {
             outcome.and(checkpoint)
         });
         stopping.await.unwrap_or(Ok(()))
+    }
+}
+
+/// Runs what blocks on a thread where it may.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, NodeError> + Send + 'static,
+) -> Result<T, NodeError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and whoever waits with it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

@@ -20,6 +20,7 @@ mod evidence;
 mod facts;
 mod key;
 mod refusal;
+mod retention;
 mod state;
 mod verify;
 mod view;
@@ -36,6 +37,7 @@ pub use evidence::{
 pub use facts::{Facts, NO_EXPIRY};
 pub use key::{certificate_key, certificates_of_key_key, scheduled_key};
 pub use refusal::{ChangeRefusal, EntryRefusal, Refusal, RefusedEntry};
+pub use retention::{retained_until, shortened};
 pub use state::{CertificateRecord, KeyRecord, Scheduled, Status};
 pub use verify::{
     ANY_POLICY, AlgorithmSet, CertificateLimits, CertificateRefusal, Chain, ChainCache, DistinguishedName,

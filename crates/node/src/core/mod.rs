@@ -90,6 +90,10 @@ pub struct Counters {
     pub inbox_dropped: AtomicU64,
     /// Transactions committed.
     pub committed: AtomicU64,
+    /// Bodies deleted by a lane's rule.
+    pub pruned_bodies: AtomicU64,
+    /// Bytes of their transactions.
+    pub pruned_bytes: AtomicU64,
 }
 
 /// The heart of a node.

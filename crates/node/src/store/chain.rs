@@ -1,6 +1,7 @@
 //! Blocks, their transactions and the votes that finalise them: `chain.redb`.
 
 mod bodies;
+mod due;
 mod hand_over;
 mod pool;
 mod read;
@@ -9,18 +10,19 @@ mod write;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, RwLock};
 
-use redb::{Database, ReadableTable};
+use redb::{Database, ReadableTable, ReadableTableMetadata};
 use tabellion_ledger::{Block, HeaderHash, Height, Lane, LedgerId, TransactionId};
 
 use super::ranges::Ranges;
 use super::rows::{
-    FINALITY, HAND_OVER, HEADER, HEIGHT, HELD_BLOCKS, LANE_HEADER, PLACE, POOL, PlaceRow, RANGE, TRANSACTION,
-    prepare, read,
+    DUE, FINALITY, HAND_OVER, HEADER, HEIGHT, HELD_BLOCKS, INDEXED, LANE_HEADER, META, PLACE, POOL, PlaceRow,
+    RANGE, TRANSACTION, prepare, read,
 };
 use super::{Store, StoreError, reading, writing};
 
+pub use self::due::{Deleted, Due, Found};
 pub(super) use self::read::stored_header;
-pub(super) use self::write::{BODY_DELETED, write_block, write_header};
+pub(super) use self::write::{BODY_DELETED, Look, write_block, write_header};
 
 /// Where a transaction stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +53,9 @@ pub struct StoredTransaction {
 /// Changes of the pool's journal, each with a number, so that a later change is not taken for a written one.
 type PoolChanges = BTreeMap<TransactionId, (u64, Option<Arc<[u8]>>)>;
 
+/// Bodies to be looked at soon (height, lane), each with a number, for the same reason.
+type Marks = BTreeMap<(u64, u16), u64>;
+
 /// Rows that wait for the next sync. Reads see them.
 #[derive(Debug, Default)]
 struct Staged {
@@ -60,6 +65,9 @@ struct Staged {
     places: HashMap<TransactionId, Place>,
     pool: PoolChanges,
     pool_changes: u64,
+    /// Bodies to be looked at soon, each with the number of its mark.
+    marks: Marks,
+    mark_changes: u64,
 }
 
 /// Heights held, staged ones included.
@@ -92,6 +100,12 @@ impl Chain {
             transaction.open_table(RANGE)?;
             transaction.open_table(POOL)?;
             transaction.open_table(HAND_OVER)?;
+            transaction.open_table(DUE)?;
+            // A store without blocks has none that were written before there were such rows.
+            let mut meta = transaction.open_table(META)?;
+            if meta.get(INDEXED)?.is_none() && transaction.open_table(HEADER)?.is_empty()? {
+                meta.insert(INDEXED, u64::MAX.to_be_bytes().as_slice())?;
+            }
             Ok(())
         })
     }

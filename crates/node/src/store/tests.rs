@@ -2,6 +2,7 @@
 
 mod crash;
 mod disk;
+mod due;
 mod fixture;
 mod intake;
 mod model;

@@ -17,6 +17,7 @@ use super::desk::{Desk, Sought, successor};
 use crate::cert::{Signed, by_text, read_certificates_of};
 use crate::context::Context;
 use crate::failure::{Code, Done, Failure};
+use crate::moment::Span;
 use crate::node_commands::{NODE_FILE, NodeFile, read_plain_key, read_toml};
 use crate::output::{Output, span};
 
@@ -43,6 +44,16 @@ impl Local {
         let key = key.ok_or_else(|| Failure::new(Code::Error, "a node's key is Ed25519"))?;
         let (name, data) = (file.name.clone(), folder.join(&file.data));
         Ok(Self { name, key, data, folder: folder.to_owned(), file })
+    }
+
+    /// The genesis document's file.
+    pub fn genesis_file(&self) -> PathBuf {
+        self.folder.join(&self.file.genesis)
+    }
+
+    /// How long the node's file says that bodies are kept after their end. Unit: ms.
+    pub fn keep_ms(&self) -> Option<u64> {
+        self.file.prune.as_ref()?.keep.map(Span::ms)
     }
 
     /// How to speak to this node: its own face, known by the certificate that lies here. Where it has none,

@@ -17,6 +17,9 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use tabellion_client::{NodeClient, NodeTrust, Protection, SigningKey, read_key_file, write_key_file};
 use tabellion_ledger::{Algorithm, KeyId};
+use tabellion_node::PruneSettings;
+
+use crate::moment::Span;
 
 /// Name of the genesis document in a network's folder.
 pub const GENESIS_FILE: &str = "genesis.cbor";
@@ -62,6 +65,9 @@ pub struct NodeFile {
     /// Other nodes, from which this one fetches a state before its first start, and old bodies after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peers: Option<PeersFile>,
+    /// Deletes bodies in which nothing is needed any more. Without it the node keeps everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prune: Option<PruneFile>,
     /// Nodes that follow without a vote; the same on every node.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub followers: Vec<FollowerFile>,
@@ -91,6 +97,32 @@ impl PeersFile {
         };
         let client = |url: &String| Ok(NodeClient::new(std::slice::from_ref(url), &trust)?);
         self.nodes.iter().map(client).collect()
+    }
+}
+
+/// What a node deletes by itself (X.1409 A.3), in its file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PruneFile {
+    /// Whether it does.
+    #[serde(default = "yes")]
+    pub on: bool,
+    /// How long bodies are kept after the last thing in them has ended; 7 days unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Span>,
+    /// How often the node looks; every 10 minutes unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Span>,
+}
+
+impl PruneFile {
+    /// What the node is told; `None` where it deletes nothing by itself.
+    pub fn settings(&self) -> Option<PruneSettings> {
+        let usual = PruneSettings::default();
+        self.on.then(|| PruneSettings {
+            keep_ms: self.keep.map_or(usual.keep_ms, Span::ms),
+            every: self.every.map_or(usual.every, |every| every.0),
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use tabellion_node::{FaceSettings, NodeSettings, PoolLimits};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::files::{
-    NEXT_KEY_FILE, NODE_FILE, NodeFile, RestFile, node_seed, read, read_plain_key, read_toml,
+    NEXT_KEY_FILE, NODE_FILE, NodeFile, PruneFile, RestFile, node_seed, read, read_plain_key, read_toml,
 };
 use super::gateway::KeyGateway;
 use super::running::{Running, key_file, run_all};
@@ -122,6 +122,7 @@ pub fn setup(file: &Path, run: Option<&NodeKey>) -> Result<Setup> {
         index: node.index,
         bodies_from: node.peers.as_ref().map_or(Ok(Vec::new()), |peers| peers.clients(folder))?,
         face: face.as_ref().zip(node.rest.as_ref()).map(|(face, rest)| face.settings(rest)).transpose()?,
+        prune: node.prune.as_ref().and_then(PruneFile::settings),
         gateway,
     };
     Ok(Setup { settings, face })

@@ -3,7 +3,7 @@
 use redb::WriteTransaction;
 use tabellion_ledger::{Block, Height};
 
-use super::write::write_block;
+use super::write::{Look, write_block};
 use crate::store::rows::{BODIES, FLOOR, META, read, write};
 use crate::store::{Store, StoreError};
 
@@ -31,7 +31,7 @@ impl Store {
     pub fn put_bodies(&self, blocks: &[Block], next: Height) -> Result<(), StoreError> {
         let written = write(&self.chain.database, |transaction: &WriteTransaction| {
             for block in blocks {
-                write_block(transaction, &block.digest(), block)?;
+                write_block(transaction, &block.digest(), block, Look::Soon)?;
             }
             let next = next.0.to_be_bytes();
             transaction.open_table(META)?.insert(BODIES, next.as_slice())?;

@@ -1,0 +1,252 @@
+//! Deleting bodies that nobody needs any more (X.1409 A.3).
+//!
+//! ```text
+//!   block rows --latest expiry--> [store: due] <--marks-- events that end a certificate early
+//!                                     |  moment over
+//!                                     v
+//!   body + state -- machine's rule --> ended: archived, deleted   |   needed until T: looked at again then
+//! ```
+//!
+//! The store only says when to look; what is deleted is decided by the body itself and the newest state, so
+//! that a row too many costs a look and nothing else. Headers, lane headers and places of transactions stay:
+//! the chain verifies, and every status is proved as before.
+//!
+//! Never deleted: the bodies of this epoch and the one before, from which nodes that start or join go on, and
+//! whatever a restart would replay.
+
+mod report;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tabellion_consortium::{LedgerKind, epoch_of, parameters};
+use tabellion_ledger::{Header, Height, Lane, LaneBody, TimeMs, Transaction};
+use tabellion_machine::{Retention, retention};
+use tabellion_pki::Action;
+
+use crate::core::Core;
+use crate::error::NodeError;
+use crate::store::{Deleted, Due, Found, Snapshot, Store, StoreError};
+
+pub use self::report::{PruneReport, Pruned};
+
+/// Bodies of one transaction of the store, at most: other writes wait meanwhile.
+const BATCH: usize = 16;
+/// Bytes of the bodies of one transaction, about.
+const BATCH_BYTES: u64 = 4 << 20;
+/// Lane headers of an older store for which rows are made in one transaction.
+const INDEX_BATCH: usize = 4096;
+/// How long the thread sleeps between two looks at the clock.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Rest between two steps of a pass: the node has other work.
+const REST: Duration = Duration::from_millis(20);
+/// How long after a node's start the first pass begins, at most.
+const FIRST_PASS: Duration = Duration::from_secs(10);
+/// How long bodies are kept after the last thing in them has ended, unless the operator says otherwise: a node
+/// that was away for a few days finds at others what it missed. Unit: ms.
+pub const KEEP_MS: u64 = 7 * 86_400_000;
+
+/// What an operator wants to be deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PruneSettings {
+    /// How long bodies are kept after the last thing in them has ended. Unit: ms.
+    pub keep_ms: u64,
+    /// How often the node looks.
+    pub every: Duration,
+}
+
+impl Default for PruneSettings {
+    fn default() -> Self {
+        Self { keep_ms: KEEP_MS, every: Duration::from_secs(600) }
+    }
+}
+
+/// One pass over the bodies whose moment has come.
+pub struct Pruner {
+    store: Arc<Store>,
+    keep_ms: u64,
+    /// The row that the pass has reached.
+    after: Option<Due>,
+}
+
+/// What was found of one body.
+struct Look {
+    due: Due,
+    found: Found,
+    size: Deleted,
+    certificates: u64,
+}
+
+/// What one step of a pass came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// There may be more.
+    Did(Deleted),
+    /// The pass is over.
+    Done,
+}
+
+impl Pruner {
+    /// Begins a pass that keeps bodies for `keep_ms` beyond their end.
+    pub fn new(store: Arc<Store>, keep_ms: u64) -> Self {
+        Self { store, keep_ms, after: None }
+    }
+
+    /// Looks at the next bodies and deletes those that have ended, durably.
+    ///
+    /// Blocks for as long as a small write takes. `None` where the store holds no state yet.
+    pub fn step(&mut self) -> Result<Step, StoreError> {
+        if !self.store.index_due(INDEX_BATCH)? {
+            return Ok(Step::Did(Deleted::default()));
+        }
+        let Some(looks) = self.looks()? else { return Ok(Step::Done) };
+        let settled: Vec<_> = looks.iter().map(|look| (look.due, look.found)).collect();
+        Ok(Step::Did(self.store.settle(&settled)?))
+    }
+
+    /// What a pass would delete now, without deleting it.
+    pub fn dry_run(mut self) -> Result<PruneReport, StoreError> {
+        let mut report = PruneReport::default();
+        while !self.store.index_due(INDEX_BATCH)? {}
+        // A body may stand in the table more than once.
+        let mut counted = std::collections::BTreeSet::new();
+        while let Some(looks) = self.looks()? {
+            for Look { due, found, size, certificates } in looks {
+                if found == Found::Ended && counted.insert((due.height, due.lane)) {
+                    report.add(due, size, certificates);
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// The next bodies of the pass, each with what is to become of it; `None` at its end.
+    fn looks(&mut self) -> Result<Option<Vec<Look>>, StoreError> {
+        // The rows first, the state second: what the state does not show yet is marked again later.
+        let Some(newest) = newest(&self.store)? else { return Ok(None) };
+        let before = TimeMs(newest.time.0.saturating_sub(self.keep_ms));
+        let rows = self.store.due(before, self.after, BATCH)?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        let judge = Judge { state: self.store.tip(), now: newest.time, keep_ms: self.keep_ms };
+        let needed = first_needed(&self.store, &judge.state, &newest);
+        let (mut looks, mut bytes) = (Vec::new(), 0);
+        let mut reached = *last;
+        for due in rows {
+            if due.height < needed {
+                let look = judge.look(&self.store, due)?;
+                bytes += look.size.bytes;
+                looks.push(look);
+            }
+            if bytes >= BATCH_BYTES {
+                reached = due;
+                break;
+            }
+        }
+        self.after = Some(reached);
+        Ok(Some(looks))
+    }
+}
+
+/// The thread that deletes: a pass every so often, in small steps with rests between.
+pub(crate) fn run(
+    core: Arc<Core>,
+    settings: PruneSettings,
+) -> impl FnOnce(&AtomicBool) -> Result<(), NodeError> + Send + 'static {
+    move |stop| {
+        let mut next = Instant::now() + settings.every.min(FIRST_PASS);
+        while !stop.load(Ordering::Relaxed) {
+            if Instant::now() < next {
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+            let pruned = pass(&core, settings.keep_ms, || {
+                std::thread::sleep(REST);
+                stop.load(Ordering::Relaxed)
+            })?;
+            if pruned.bodies > 0 {
+                let Pruned { bodies, bytes, .. } = pruned;
+                tracing::info!(bodies, bytes, "bodies were deleted in which nothing is needed any more");
+            }
+            next = Instant::now() + settings.every;
+        }
+        Ok(())
+    }
+}
+
+/// One whole pass over a node's store, unless `rest`, called between its steps, says to stop.
+pub(crate) fn pass(core: &Core, keep_ms: u64, mut rest: impl FnMut() -> bool) -> Result<Pruned, NodeError> {
+    let mut pruner = Pruner::new(core.store().clone(), keep_ms);
+    let mut sum = Pruned::default();
+    while let Step::Did(deleted) = pruner.step().map_err(NodeError::Store)? {
+        sum.add(deleted);
+        core.counters().pruned_bodies.fetch_add(deleted.bodies, Ordering::Relaxed);
+        core.counters().pruned_bytes.fetch_add(deleted.bytes, Ordering::Relaxed);
+        if rest() {
+            break;
+        }
+    }
+    Ok(sum)
+}
+
+/// The header of the newest committed state.
+fn newest(store: &Store) -> Result<Option<Header>, StoreError> {
+    store.applied_height().map_or(Ok(None), |height| store.header(height))
+}
+
+/// The first block whose body is not deleted yet, whatever is in it: the last one before the epoch before
+/// this, upon which that epoch builds, or the first above the checkpoint.
+fn first_needed(store: &Store, state: &Snapshot, newest: &Header) -> Height {
+    let epoch_blocks = parameters(state).block.epoch_blocks;
+    let epoch = epoch_of(newest.height, epoch_blocks).saturating_sub(1);
+    let first = epoch.saturating_mul(epoch_blocks).saturating_sub(1);
+    let replayed = store.checkpoint_height().map_or(Height(0), Height::next);
+    Height(first).min(replayed)
+}
+
+/// Certificates that a body publishes.
+fn published(lane: Lane, transactions: &[Transaction]) -> u64 {
+    let count = |transaction: &Transaction| match lane {
+        Lane::Certificate => Action::from_bytes(&transaction.content().action)
+            .map_or(0, |action| u64::try_from(action.published().len()).unwrap_or_default()),
+        _ => 0,
+    };
+    transactions.iter().map(count).sum()
+}
+
+/// Judges bodies by one state.
+struct Judge {
+    state: Snapshot,
+    now: TimeMs,
+    keep_ms: u64,
+}
+
+impl Judge {
+    fn look(&self, store: &Store, due: Due) -> Result<Look, StoreError> {
+        let Some(LaneBody { header, transactions }) = store.lane_body(due.height, due.lane)? else {
+            let (found, size) = (Found::Settled, Deleted::default());
+            return Ok(Look { due, found, size, certificates: 0 });
+        };
+        let found = match retention(due.lane, due.height, &transactions, &self.state) {
+            Retention::ForGood => Found::Settled,
+            // Nothing ends before it is recorded: joining nodes want what the last hour recorded.
+            Retention::Until(end) => match end.max(header.time) {
+                end if end.plus(self.keep_ms) < self.now => self.ended(due.lane),
+                end => Found::NeededUntil(end),
+            },
+        };
+        let size = match found {
+            Found::Ended => store.body_bytes(due.height, due.lane)?,
+            Found::NeededUntil(_) | Found::Settled => Deleted::default(),
+        };
+        Ok(Look { due, found, size, certificates: published(due.lane, &transactions) })
+    }
+
+    /// On a ledger of identifiers a body of certificates waits for a notice (C21).
+    fn ended(&self, lane: Lane) -> Found {
+        match (lane, parameters(&self.state).certificate.kind) {
+            (Lane::Certificate, LedgerKind::Identifiers) => Found::Settled,
+            _ => Found::Ended,
+        }
+    }
+}
