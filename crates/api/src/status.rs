@@ -68,10 +68,11 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
         .hint("GET /v1/snapshots lists those that it holds"),
     row("no-finality", NOT_FOUND, "This block has no signatures of its own")
         .hint("a later block makes it final: GET /v1/headers?from=<height>"),
-    row("certificate-not-held", NOT_FOUND, "This node does not hold the certificate")
-        .hint("a ledger of identifiers holds no certificates; the status is at /v1/certificates/<id>"),
+    row("certificate-not-held", NOT_FOUND, "This node does not hold the certificate").hint(
+        "the status, with its proof, is at /v1/certificates/<id>; a backup node holds all certificates",
+    ),
     row("body-not-held", NOT_FOUND, "This node no longer holds the body")
-        .hint("ask a full node, or a backup node"),
+        .hint("ask a node that keeps all bodies: a backup node, or one without [prune] in its node.toml"),
     row("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "This path knows another method")
         .hint("the Allow header of this answer says which"),
     row("events-gone", StatusCode::GONE, "Those events are no longer kept")

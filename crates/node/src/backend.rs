@@ -10,6 +10,7 @@ use tabellion_api::{
     Announcement, Backend, CertificateQuery, Fault, Gateway, HeldBlock, QueryError, SubmitError,
     SubscribeError, TransactionState,
 };
+use tabellion_client::NodeClient;
 use tabellion_consortium::Genesis;
 use tabellion_engine::{EngineStatus, Voting};
 use tabellion_ledger::limits::LANE_HEADER_BYTES_MAX;
@@ -19,11 +20,12 @@ use tabellion_ledger::{
     ProvedHeader, RecordProof, StateKey, StateProof, Transaction, TransactionId, View, cbor, merkle,
 };
 use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location};
-use tabellion_pki::certificate;
+use tabellion_pki::{certificate, scheduled};
 use tokio::sync::{Semaphore, broadcast};
 
 use crate::clock::now;
 use crate::core::{AnnouncedBlock, Core, NotTaken, Provable};
+use crate::elsewhere::Elsewhere;
 use crate::index::Index;
 use crate::metrics;
 use crate::store::{Place, StoreError, StoredTransaction, Tree};
@@ -52,6 +54,7 @@ pub struct NodeBackend {
     gateway: Option<Arc<dyn Gateway>>,
     name: String,
     checks: Arc<Semaphore>,
+    elsewhere: Elsewhere,
 }
 
 impl NodeBackend {
@@ -63,9 +66,10 @@ impl NodeBackend {
         engine_metrics: Box<dyn Fn() -> String + Send + Sync>,
         gateway: Option<Arc<dyn Gateway>>,
         name: String,
+        others: Vec<Arc<NodeClient>>,
     ) -> Self {
-        let checks = Arc::new(Semaphore::new(CHECKS_MAX));
-        Self { core, index, status, engine_metrics, gateway, name, checks }
+        let (checks, elsewhere) = (Arc::new(Semaphore::new(CHECKS_MAX)), Elsewhere::new(others));
+        Self { core, index, status, engine_metrics, gateway, name, checks, elsewhere }
     }
 
     fn status_word(&self) -> &'static str {
@@ -322,6 +326,20 @@ impl Backend for NodeBackend {
             Some(der) => Ok(Some(Bytes::from(der))),
             None => self.published_certificate(id).map_err(Fault::new),
         }
+    }
+
+    fn certificate_elsewhere(&self, id: CertificateId) -> BoxFuture<'_, Option<Bytes>> {
+        let state = &self.core.provable().state;
+        // Nobody is asked for what the ledger does not know.
+        let is_known = certificate(state, &id).is_some() || scheduled(state, &id).is_some();
+        Box::pin(async move { if is_known { self.elsewhere.certificate(id).await } else { None } })
+    }
+
+    fn block_elsewhere(&self, height: Height) -> BoxFuture<'_, Option<Block>> {
+        Box::pin(async move {
+            let header = self.core.store().header(height).ok().flatten()?;
+            self.elsewhere.block(header).await
+        })
     }
 
     fn query(&self, query: &CertificateQuery) -> Result<CertificateList, QueryError> {

@@ -21,6 +21,7 @@ mod checker;
 mod clock;
 pub mod core;
 mod drain;
+mod elsewhere;
 mod error;
 pub mod index;
 mod indexer;

@@ -80,9 +80,9 @@ pub struct NodeSettings {
     pub index: bool,
     /// The REST face, if it has one.
     pub face: Option<FaceSettings>,
-    /// Nodes that bodies below the node's floor are fetched from; see [`crate::sync`]. Empty: they never
-    /// come.
-    pub bodies_from: Vec<NodeClient>,
+    /// Other nodes: bodies below the node's floor are fetched from them (see [`crate::sync`]; without them they
+    /// never come), and they are asked for what is gone here.
+    pub bodies_from: Vec<Arc<NodeClient>>,
     /// Deletes bodies by itself, if the operator wants it.
     pub prune: Option<PruneSettings>,
     /// Signs for clients that cannot, if the operator gave a key.
@@ -148,6 +148,7 @@ impl Node {
             threads.push(start_thread("prune", &stop, &fail, crate::prune::run(core.clone(), prune))?);
         }
         let (stop_face, mut face_stopped) = watch::channel(false);
+        let others = settings.bodies_from.clone();
         let bodies = fetch_in_background(store, settings.bodies_from, face_stopped.clone(), fail.clone());
         let mut node = Self {
             core: core.clone(),
@@ -163,7 +164,8 @@ impl Node {
         };
         if let (Some(face), Some(listener)) = (settings.face, listener) {
             let metrics = node.engine.metrics_source();
-            let backend = NodeBackend::new(core, index, status, metrics, settings.gateway, settings.name);
+            let backend =
+                NodeBackend::new(core, index, status, metrics, settings.gateway, settings.name, others);
             node.face_address = listener.local_addr().ok();
             let router = router(Arc::new(backend), face.face);
             let until = async move {
@@ -280,7 +282,7 @@ async fn blocking<T: Send + 'static>(
 /// Fetches the bodies that the store wants; nothing to do for a store that holds every block.
 fn fetch_in_background(
     store: Arc<Store>,
-    nodes: Vec<NodeClient>,
+    nodes: Vec<Arc<NodeClient>>,
     stop: watch::Receiver<bool>,
     fail: watch::Sender<bool>,
 ) -> Option<Task<()>> {

@@ -109,6 +109,7 @@ pub fn setup(file: &Path, run: Option<&NodeKey>) -> Result<Setup> {
     let followers: Result<Vec<Peer>> =
         node.followers.iter().map(|follower| follower_peer(&follower.key)).collect();
     let face = node.rest.as_ref().map(|rest| Face::open(rest, folder)).transpose()?;
+    let others = node.peers.as_ref().map_or(Ok(Vec::new()), |peers| peers.clients(folder))?;
     let settings = NodeSettings {
         seeds: seeds(file, &node, run)?,
         name: node.name.clone(),
@@ -120,7 +121,7 @@ pub fn setup(file: &Path, run: Option<&NodeKey>) -> Result<Setup> {
         store: StoreConfig::default(),
         pool: PoolLimits::default(),
         index: node.index,
-        bodies_from: node.peers.as_ref().map_or(Ok(Vec::new()), |peers| peers.clients(folder))?,
+        bodies_from: others.into_iter().map(Arc::new).collect(),
         face: face.as_ref().zip(node.rest.as_ref()).map(|(face, rest)| face.settings(rest)).transpose()?,
         prune: node.prune.as_ref().and_then(PruneFile::settings),
         gateway,
