@@ -39,4 +39,7 @@ pub use drain::{Drain, DrainProgress};
 pub use error::{NodeError, chain};
 pub use node::{FaceSettings, INDEX_FOLDER, Node, NodeSettings};
 pub use pool::{Pool, PoolFull, PoolLimits};
-pub use prune::{KEEP_MS, PruneReport, PruneSettings, Pruned, Pruner, Step};
+pub use prune::{
+    ArchiveError, ArchivedBody, BodyArchive, KEEP_MS, PruneError, PruneReport, PruneSettings, Pruned, Pruner,
+    Step,
+};

@@ -26,7 +26,7 @@ use crate::index::Index;
 use crate::indexer;
 use crate::key_watch::KeyWatch;
 use crate::pool::PoolLimits;
-use crate::prune::{PruneReport, PruneSettings, Pruned, Pruner};
+use crate::prune::{PruneError, PruneReport, PruneSettings, Pruned, Pruner};
 use crate::store::{Store, StoreConfig};
 use crate::sync::{STORE_FOLDER, fetch_bodies};
 
@@ -197,12 +197,12 @@ impl Node {
         .await
     }
 
-    /// Deletes all bodies in which nothing was needed for `keep_ms`, while the node goes on.
-    pub async fn prune(&self, keep_ms: u64) -> Result<Pruned, NodeError> {
+    /// Deletes all bodies in which nothing is needed any more, while the node goes on.
+    pub async fn prune(&self, settings: PruneSettings) -> Result<Pruned, PruneError> {
         let core = self.core.clone();
         blocking(move || {
-            core.store().checkpoint(now()).map_err(NodeError::Store)?;
-            crate::prune::pass(&core, keep_ms, || false)
+            core.store().checkpoint(now())?;
+            crate::prune::pass(&core, &settings, || false)
         })
         .await
     }
@@ -266,11 +266,9 @@ impl Node {
 }
 
 /// Runs what blocks on a thread where it may.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, NodeError> + Send + 'static,
-) -> Result<T, NodeError> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
-        Ok(outcome) => outcome,
+        Ok(value) => value,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             // The runtime ends, and whoever waits with it.

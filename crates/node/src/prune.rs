@@ -14,6 +14,7 @@
 //! Never deleted: the bodies of this epoch and the one before, from which nodes that start or join go on, and
 //! whatever a restart would replay.
 
+mod archive;
 mod report;
 
 use std::sync::Arc;
@@ -24,11 +25,13 @@ use tabellion_consortium::{LedgerKind, epoch_of, parameters};
 use tabellion_ledger::{Header, Height, Lane, LaneBody, TimeMs, Transaction};
 use tabellion_machine::{Retention, retention};
 use tabellion_pki::Action;
+use thiserror::Error;
 
 use crate::core::Core;
-use crate::error::NodeError;
+use crate::error::{NodeError, chain};
 use crate::store::{Deleted, Due, Found, Snapshot, Store, StoreError};
 
+pub use self::archive::{ArchiveError, ArchivedBody, BodyArchive};
 pub use self::report::{PruneReport, Pruned};
 
 /// Bodies of one transaction of the store, at most: other writes wait meanwhile.
@@ -54,11 +57,24 @@ pub struct PruneSettings {
     pub keep_ms: u64,
     /// How often the node looks.
     pub every: Duration,
+    /// Where bodies are kept before they are deleted.
+    pub archive: Option<BodyArchive>,
+}
+
+/// Why nothing is deleted.
+#[derive(Debug, Error)]
+pub enum PruneError {
+    /// The store failed.
+    #[error("the node's store failed")]
+    Store(#[from] StoreError),
+    /// A body could not be kept first. It stays.
+    #[error("a body could not be archived, and is not deleted")]
+    Archive(#[from] ArchiveError),
 }
 
 impl Default for PruneSettings {
     fn default() -> Self {
-        Self { keep_ms: KEEP_MS, every: Duration::from_secs(600) }
+        Self { keep_ms: KEEP_MS, every: Duration::from_secs(600), archive: None }
     }
 }
 
@@ -66,6 +82,7 @@ impl Default for PruneSettings {
 pub struct Pruner {
     store: Arc<Store>,
     keep_ms: u64,
+    archive: Option<BodyArchive>,
     /// The row that the pass has reached.
     after: Option<Due>,
 }
@@ -90,17 +107,31 @@ pub enum Step {
 impl Pruner {
     /// Begins a pass that keeps bodies for `keep_ms` beyond their end.
     pub fn new(store: Arc<Store>, keep_ms: u64) -> Self {
-        Self { store, keep_ms, after: None }
+        Self { store, keep_ms, archive: None, after: None }
+    }
+
+    /// Keeps bodies in an archive before it deletes them.
+    pub fn archive(self, archive: Option<BodyArchive>) -> Self {
+        Self { archive, ..self }
     }
 
     /// Looks at the next bodies and deletes those that have ended, durably.
     ///
-    /// Blocks for as long as a small write takes. `None` where the store holds no state yet.
-    pub fn step(&mut self) -> Result<Step, StoreError> {
+    /// Blocks for as long as a small write takes. What is to be archived is durable there before it is deleted
+    /// here; a crash between the two archives it again.
+    pub fn step(&mut self) -> Result<Step, PruneError> {
         if !self.store.index_due(INDEX_BATCH)? {
             return Ok(Step::Did(Deleted::default()));
         }
         let Some(looks) = self.looks()? else { return Ok(Step::Done) };
+        if let Some(archive) = &self.archive {
+            let state = self.store.tip();
+            for Look { due, .. } in looks.iter().filter(|look| look.found == Found::Ended) {
+                if let Some(body) = ArchivedBody::of(&self.store, &state, due.height, due.lane)? {
+                    archive.keep(&body?)?;
+                }
+            }
+        }
         let settled: Vec<_> = looks.iter().map(|look| (look.due, look.found)).collect();
         Ok(Step::Did(self.store.settle(&settled)?))
     }
@@ -160,13 +191,20 @@ pub(crate) fn run(
                 std::thread::sleep(PAUSE);
                 continue;
             }
-            let pruned = pass(&core, settings.keep_ms, || {
+            let outcome = pass(&core, &settings, || {
                 std::thread::sleep(REST);
                 stop.load(Ordering::Relaxed)
-            })?;
-            if pruned.bodies > 0 {
-                let Pruned { bodies, bytes, .. } = pruned;
-                tracing::info!(bodies, bytes, "bodies were deleted in which nothing is needed any more");
+            });
+            match outcome {
+                Ok(Pruned { bodies: 0, .. }) => {}
+                Ok(Pruned { bodies, bytes, .. }) => {
+                    tracing::info!(bodies, bytes, "bodies were deleted in which nothing is needed any more");
+                }
+                Err(PruneError::Store(error)) => return Err(NodeError::Store(error)),
+                // The node goes on without: an operator makes room, or mends the archive.
+                Err(PruneError::Archive(error)) => {
+                    tracing::error!(error = %chain(&error), "bodies are not deleted: they cannot be archived");
+                }
             }
             next = Instant::now() + settings.every;
         }
@@ -175,10 +213,14 @@ pub(crate) fn run(
 }
 
 /// One whole pass over a node's store, unless `rest`, called between its steps, says to stop.
-pub(crate) fn pass(core: &Core, keep_ms: u64, mut rest: impl FnMut() -> bool) -> Result<Pruned, NodeError> {
-    let mut pruner = Pruner::new(core.store().clone(), keep_ms);
+pub(crate) fn pass(
+    core: &Core,
+    settings: &PruneSettings,
+    mut rest: impl FnMut() -> bool,
+) -> Result<Pruned, PruneError> {
+    let mut pruner = Pruner::new(core.store().clone(), settings.keep_ms).archive(settings.archive.clone());
     let mut sum = Pruned::default();
-    while let Step::Did(deleted) = pruner.step().map_err(NodeError::Store)? {
+    while let Step::Did(deleted) = pruner.step()? {
         sum.add(deleted);
         core.counters().pruned_bodies.fetch_add(deleted.bodies, Ordering::Relaxed);
         core.counters().pruned_bytes.fetch_add(deleted.bytes, Ordering::Relaxed);

@@ -72,3 +72,6 @@ pub fn shortened(event: &Event, before: &dyn View) -> Option<Height> {
         | Event::Resumed { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -417,6 +417,8 @@ pub enum NodeCommand {
     /// Delete bodies of blocks in which nothing is needed any more, and give their room back to the disk
     #[command(after_help = PRUNE_HELP)]
     Prune(PruneArgs),
+    /// Bring deleted bodies back from an archive; the node does not run meanwhile
+    Restore(RestoreArgs),
     /// Invite a successor for a node whose disk or host is lost, under the same name
     #[command(after_help = REPLACE_HELP)]
     Replace(ReplaceArgs),
@@ -497,6 +499,17 @@ pub struct PruneArgs {
     /// Do it even where the network would stop meanwhile, or where that cannot be told
     #[arg(long)]
     pub force: bool,
+}
+
+/// `node restore`
+#[derive(Args, Debug)]
+pub struct RestoreArgs {
+    /// The node's folder, on this host
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// The archive: the folder that [prune] in the node's file names
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
 }
 
 /// `node replace`

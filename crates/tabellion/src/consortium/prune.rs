@@ -8,9 +8,9 @@ use tabellion_consortium::Genesis;
 use tabellion_ledger::LedgerId;
 use tabellion_node::store::{Store, StoreConfig};
 use tabellion_node::sync::STORE_FOLDER;
-use tabellion_node::{KEEP_MS, Pruned, Pruner, Step};
+use tabellion_node::{BodyArchive, PruneSettings, Pruned, Pruner, Step};
 
-use super::args::PruneArgs;
+use super::args::{PruneArgs, RestoreArgs};
 use super::drain::may_go;
 use super::status::Local;
 use crate::context::Context;
@@ -89,13 +89,61 @@ async fn offline(local: &Local, dry_run: bool, keep_ms: Option<u64>, output: Out
     if !folder.exists() {
         return Err(Failure::new(Code::Error, format!("{} holds no store", local.data.display())));
     }
-    let keep_ms = keep_ms.or(local.keep_ms()).unwrap_or(KEEP_MS);
+    let mut settings = local.prune_settings();
+    settings.keep_ms = keep_ms.unwrap_or(settings.keep_ms);
     let outcome = match dry_run {
-        true => plan_offline(&folder, ledger, keep_ms, output),
-        false => prune_offline(&folder, ledger, keep_ms, output),
+        true => plan_offline(&folder, ledger, settings.keep_ms, output),
+        false => prune_offline(&folder, ledger, settings, output),
     };
     lock.close().await;
     outcome
+}
+
+/// Brings bodies back from an archive into the store of a node that does not run.
+pub async fn restore(args: RestoreArgs, output: Output) -> Done {
+    let RestoreArgs { data, from } = args;
+    let local = Local::open(&data)?;
+    let lock = Control::open(&local.data)?;
+    let outcome = restore_into(&local, &from, output);
+    lock.close().await;
+    outcome
+}
+
+fn restore_into(local: &Local, from: &Path, output: Output) -> Done {
+    let failed = |error: &dyn std::error::Error| Failure::of(Code::Error, error);
+    let ledger = ledger_of(local)?;
+    let files = BodyArchive::new(from.to_owned()).files(&ledger).map_err(|error| failed(&error))?;
+    let store = open(&local.data.join(STORE_FOLDER), ledger)?;
+    let (mut restored, mut bytes, mut refused) = (0_u64, 0_u64, 0_u64);
+    for file in files {
+        let body = match BodyArchive::read(&file) {
+            Ok(body) => body,
+            Err(error) => {
+                output.warn(format!("{}: {error}", file.display()));
+                refused += 1;
+                continue;
+            }
+        };
+        let header = body.header.header();
+        let height = header.height;
+        // The node's own headers say what is right; they were verified when they came.
+        let ours = store.header(height).map_err(|error| failed(&error))?;
+        if ours.as_ref() != Some(header) {
+            output.warn(format!("{}: the node holds another header {height}, or none", file.display()));
+            refused += 1;
+            continue;
+        }
+        if store.restore_body(height, &body.body).map_err(|error| failed(&error))? {
+            restored += 1;
+            bytes += body.body.transactions.iter().map(|tx| tx.as_bytes().len() as u64).sum::<u64>();
+        }
+    }
+    output.line(format!("restored  {restored} bodies, {bytes} bytes"));
+    output.value(&serde_json::json!({ "bodies": restored, "bytes": bytes, "refused": refused }));
+    match refused {
+        0 => Ok(()),
+        count => Err(Failure::new(Code::Proof, format!("{count} files are no bodies of this ledger"))),
+    }
 }
 
 fn ledger_of(local: &Local) -> Result<LedgerId, Failure> {
@@ -116,17 +164,17 @@ fn plan_offline(folder: &Path, ledger: LedgerId, keep_ms: u64, output: Output) -
     Ok(())
 }
 
-fn prune_offline(folder: &Path, ledger: LedgerId, keep_ms: u64, output: Output) -> Done {
-    let failed = |error| Failure::of(Code::Error, &error);
+fn prune_offline(folder: &Path, ledger: LedgerId, settings: PruneSettings, output: Output) -> Done {
     let disk_before = Store::disk_bytes(folder);
-    let mut pruner = Pruner::new(open(folder, ledger)?, keep_ms);
+    let mut pruner = Pruner::new(open(folder, ledger)?, settings.keep_ms).archive(settings.archive);
     let mut sum = Pruned::default();
-    while let Step::Did(deleted) = pruner.step().map_err(failed)? {
+    while let Step::Did(deleted) = pruner.step().map_err(|error| Failure::of(Code::Error, &error))? {
         sum.add(deleted);
     }
     drop(pruner);
     output.say(format!("{} bodies are deleted; the files shrink", sum.bodies));
-    Store::compact(folder, ledger, StoreConfig::default()).map_err(failed)?;
+    let compacted = Store::compact(folder, ledger, StoreConfig::default());
+    compacted.map_err(|error| Failure::of(Code::Error, &error))?;
     let disk = DiskNumbers { disk_before, disk_after: Store::disk_bytes(folder) };
     tell_done(&sum.into(), disk, output);
     Ok(())

@@ -10,6 +10,7 @@ use tabellion_consortium::{
 };
 use tabellion_ledger::Height;
 use tabellion_machine::{HealthAnswer, NodeAnswer};
+use tabellion_node::PruneSettings;
 use tabellion_pki::Facts;
 
 use super::args::StatusArgs;
@@ -17,7 +18,6 @@ use super::desk::{Desk, Sought, successor};
 use crate::cert::{Signed, by_text, read_certificates_of};
 use crate::context::Context;
 use crate::failure::{Code, Done, Failure};
-use crate::moment::Span;
 use crate::node_commands::{NODE_FILE, NodeFile, read_plain_key, read_toml};
 use crate::output::{Output, span};
 
@@ -51,9 +51,9 @@ impl Local {
         self.folder.join(&self.file.genesis)
     }
 
-    /// How long the node's file says that bodies are kept after their end. Unit: ms.
-    pub fn keep_ms(&self) -> Option<u64> {
-        self.file.prune.as_ref()?.keep.map(Span::ms)
+    /// How bodies are deleted, as the node's file says.
+    pub fn prune_settings(&self) -> PruneSettings {
+        self.file.prune.as_ref().map(|prune| prune.settings(&self.folder)).unwrap_or_default()
     }
 
     /// How to speak to this node: its own face, known by the certificate that lies here. Where it has none,

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use tabellion_client::{NodeClient, NodeTrust, Protection, SigningKey, read_key_file, write_key_file};
 use tabellion_ledger::{Algorithm, KeyId};
-use tabellion_node::PruneSettings;
+use tabellion_node::{BodyArchive, PruneSettings};
 
 use crate::moment::Span;
 
@@ -113,16 +113,20 @@ pub struct PruneFile {
     /// How often the node looks; every 10 minutes unless said otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Span>,
+    /// Folder in which bodies are kept before they are deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<PathBuf>,
 }
 
 impl PruneFile {
-    /// What the node is told; `None` where it deletes nothing by itself.
-    pub fn settings(&self) -> Option<PruneSettings> {
+    /// How bodies are deleted, whether by the node itself or on request. Paths are relative to `folder`.
+    pub fn settings(&self, folder: &Path) -> PruneSettings {
         let usual = PruneSettings::default();
-        self.on.then(|| PruneSettings {
+        PruneSettings {
             keep_ms: self.keep.map_or(usual.keep_ms, Span::ms),
             every: self.every.map_or(usual.every, |every| every.0),
-        })
+            archive: self.archive.as_ref().map(|archive| BodyArchive::new(folder.join(archive))),
+        }
     }
 }
 

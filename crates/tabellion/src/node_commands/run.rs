@@ -12,11 +12,11 @@ use tabellion_consortium::{Genesis, NodeKey};
 use tabellion_engine::{Pace, Peer, PeerAddress};
 use tabellion_node::core::Seeds;
 use tabellion_node::store::StoreConfig;
-use tabellion_node::{FaceSettings, NodeSettings, PoolLimits};
+use tabellion_node::{FaceSettings, NodeSettings, PoolLimits, PruneSettings};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::files::{
-    NEXT_KEY_FILE, NODE_FILE, NodeFile, PruneFile, RestFile, node_seed, read, read_plain_key, read_toml,
+    NEXT_KEY_FILE, NODE_FILE, NodeFile, RestFile, node_seed, read, read_plain_key, read_toml,
 };
 use super::gateway::KeyGateway;
 use super::running::{Running, key_file, run_all};
@@ -83,6 +83,8 @@ pub struct Setup {
     pub settings: NodeSettings,
     /// The certificate of its REST face, and where it came from.
     pub face: Option<Face>,
+    /// How bodies are deleted on request.
+    pub prune: PruneSettings,
 }
 
 /// The certificate of a REST face and its files.
@@ -123,10 +125,11 @@ pub fn setup(file: &Path, run: Option<&NodeKey>) -> Result<Setup> {
         index: node.index,
         bodies_from: others.into_iter().map(Arc::new).collect(),
         face: face.as_ref().zip(node.rest.as_ref()).map(|(face, rest)| face.settings(rest)).transpose()?,
-        prune: node.prune.as_ref().and_then(PruneFile::settings),
+        prune: node.prune.as_ref().filter(|prune| prune.on).map(|prune| prune.settings(folder)),
         gateway,
     };
-    Ok(Setup { settings, face })
+    let prune = node.prune.as_ref().map(|prune| prune.settings(folder)).unwrap_or_default();
+    Ok(Setup { settings, face, prune })
 }
 
 fn seeds(file: &Path, node: &NodeFile, run: Option<&NodeKey>) -> Result<Seeds> {

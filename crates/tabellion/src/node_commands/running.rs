@@ -8,7 +8,7 @@ use tabellion_client::{node_key_of, read_key_file};
 use tabellion_consortium::NodeKey;
 use tabellion_node::store::{Store, StoreConfig};
 use tabellion_node::sync::STORE_FOLDER;
-use tabellion_node::{Drain, DrainProgress, KEEP_MS, Node, NodeSettings};
+use tabellion_node::{Drain, DrainProgress, Node, PruneError, PruneSettings};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -29,8 +29,8 @@ pub struct Running {
     control: Control,
     /// Folder of its store.
     store: PathBuf,
-    /// How long bodies are kept after their end, unless a request says otherwise. Unit: ms.
-    keep_ms: u64,
+    /// How bodies are deleted, unless a request says otherwise.
+    prune: PruneSettings,
     /// A key that the ledger names and nobody here has.
     unknown: Option<NodeKey>,
 }
@@ -44,13 +44,13 @@ type Stamp = [Option<(SystemTime, u64)>; 2];
 impl Running {
     /// Starts the node of a file. At most one process runs it.
     pub async fn start(file: &Path) -> Result<Self> {
-        let Setup { settings, face } = setup(file, None)?;
+        let Setup { settings, face, prune } = setup(file, None)?;
         let (name, data) = (settings.name.clone(), settings.data.clone());
         let control = Control::open(&data)?;
-        let (store, keep_ms) = (data.join(STORE_FOLDER), keep_ms(&settings));
+        let store = data.join(STORE_FOLDER);
         let node = Node::start(settings).await?;
         let (file, face_files) = (file.to_owned(), face.as_ref().map(Face::stamp));
-        let running = Self { file, name, node, face, face_files, control, store, keep_ms, unknown: None };
+        let running = Self { file, name, node, face, face_files, control, store, prune, unknown: None };
         running.settle_key();
         Ok(running)
     }
@@ -114,11 +114,11 @@ impl Running {
 
     /// Starts the node again that stopped in this process.
     async fn go_on(file: PathBuf, name: String, control: Control, key: &NodeKey) -> Result<Self> {
-        let Setup { settings, face } = setup(&file, Some(key))?;
-        let (store, keep_ms) = (settings.data.join(STORE_FOLDER), keep_ms(&settings));
+        let Setup { settings, face, prune } = setup(&file, Some(key))?;
+        let store = settings.data.join(STORE_FOLDER);
         let node = Node::start(settings).await?;
         let face_files = face.as_ref().map(Face::stamp);
-        let running = Self { file, name, node, face, face_files, control, store, keep_ms, unknown: None };
+        let running = Self { file, name, node, face, face_files, control, store, prune, unknown: None };
         running.settle_key();
         Ok(running)
     }
@@ -156,12 +156,20 @@ impl Running {
     /// take to shrink, and starts again.
     async fn prune(self, dry_run: bool, keep_ms: Option<u64>, answers: Answers) -> Result<Self> {
         let tell = |answer| drop(answers.send(answer));
-        let keep_ms = keep_ms.unwrap_or(self.keep_ms);
+        let keep_ms = keep_ms.unwrap_or(self.prune.keep_ms);
         if dry_run {
             tell(Answer::Plan(PruneNumbers::from(&self.node.prune_report(keep_ms).await?)));
             return Ok(self);
         }
-        let (disk_before, pruned) = (Store::disk_bytes(&self.store), self.node.prune(keep_ms).await?);
+        let disk_before = Store::disk_bytes(&self.store);
+        let pruned = match self.node.prune(PruneSettings { keep_ms, ..self.prune.clone() }).await {
+            Ok(pruned) => pruned,
+            Err(error @ PruneError::Archive(_)) => {
+                tell(Answer::Failed { reason: tabellion_node::chain(&error) });
+                return Ok(self);
+            }
+            Err(error) => return Err(error.into()),
+        };
         eprintln!("node {} stops for a moment and gives room back to the disk", self.name);
         tell(Answer::Compacting(pruned.into()));
         let Self { file, name, node, control, store, .. } = self;
@@ -202,10 +210,6 @@ impl Running {
         self.control.close().await;
         Ok(outcome?)
     }
-}
-
-fn keep_ms(settings: &NodeSettings) -> u64 {
-    settings.prune.as_ref().map_or(KEEP_MS, |prune| prune.keep_ms)
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>) {

@@ -56,9 +56,15 @@ fn free_ports(count: usize) -> Vec<u16> {
 
 impl Consortium {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// A consortium that trusts another root too, where one is given.
+    pub fn start_with(root: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (ca, ports) = (TestCa::new(KeyKind::P256), free_ports(10));
-        fs::write(folder.path().join("root.pem"), pem(&[ca.root()])).unwrap();
+        let roots: Vec<&[u8]> = [ca.root(), root].into_iter().filter(|root| !root.is_empty()).collect();
+        fs::write(folder.path().join("root.pem"), pem(&roots)).unwrap();
         fs::write(folder.path().join("plan.toml"), plan(&ports)).unwrap();
         let mut consortium = Self {
             folder,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use redb::WriteTransaction;
 use tabellion_ledger::cbor::to_bytes;
-use tabellion_ledger::{Block, Header, HeaderHash, Height, Lane, TimeMs};
+use tabellion_ledger::{Block, Header, HeaderHash, Height, Lane, LaneBody, TimeMs};
 
 use super::due::{delete, note};
 use super::{Chain, Held, Marks, Place, PoolChanges};
@@ -140,24 +140,32 @@ pub(in crate::store) fn write_block(
 ) -> Result<(), redb::Error> {
     let height = block.header.height;
     write_header(transaction, digest, &block.header)?;
+    block.lanes.iter().try_for_each(|body| write_body(transaction, height, body, look))
+}
+
+/// Writes all rows of a lane's body.
+pub(super) fn write_body(
+    transaction: &WriteTransaction,
+    height: Height,
+    body: &LaneBody,
+    look: Look,
+) -> Result<(), redb::Error> {
     let mut due = transaction.open_table(DUE)?;
     let mut lanes = transaction.open_table(LANE_HEADER)?;
     let mut transactions = transaction.open_table(TRANSACTION)?;
     let mut places = transaction.open_table(PLACE)?;
-    for body in &block.lanes {
-        let lane = body.header.lane;
-        let row = [[BODY_HELD].as_slice(), &to_bytes(&body.header)].concat();
-        lanes.insert((height.0, lane.number()), row.as_slice())?;
-        let time = match look {
-            Look::AtExpiry => body.header.latest_expiry,
-            Look::Soon => TimeMs::default(),
-        };
-        note(&mut due, height, &body.header, time)?;
-        for (index, entry) in (0..).zip(&body.transactions) {
-            let place = Place { height, lane, index }.row();
-            transactions.insert(place, entry.as_bytes())?;
-            places.insert(entry.id().as_bytes(), place)?;
-        }
+    let lane = body.header.lane;
+    let row = [[BODY_HELD].as_slice(), &to_bytes(&body.header)].concat();
+    lanes.insert((height.0, lane.number()), row.as_slice())?;
+    let time = match look {
+        Look::AtExpiry => body.header.latest_expiry,
+        Look::Soon => TimeMs::default(),
+    };
+    note(&mut due, height, &body.header, time)?;
+    for (index, entry) in (0..).zip(&body.transactions) {
+        let place = Place { height, lane, index }.row();
+        transactions.insert(place, entry.as_bytes())?;
+        places.insert(entry.id().as_bytes(), place)?;
     }
     Ok(())
 }
