@@ -120,6 +120,13 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
     row("algorithm-not-accepted", UNPROCESSABLE, "The signature algorithm is not accepted"),
     row("missing-role", FORBIDDEN, "The member has no role that allows this")
         .hint("a role is granted by vote: `tabellion propose grant-role`"),
+    row("wrong-kind-of-node", FORBIDDEN, "This kind of node does not do that")
+        .hint("docs/permissions.md says which node may do what"),
+    row("notice-names-no-block", UNPROCESSABLE, "The notice names no block"),
+    row("notice-not-ascending", UNPROCESSABLE, "The notice's blocks are out of order"),
+    row("notice-not-yet", UNPROCESSABLE, "The notice names a block that is not there yet"),
+    row("notice-on-full-ledger", UNPROCESSABLE, "A ledger of complete certificates needs no notice")
+        .hint("its nodes delete by themselves: [prune] in node.toml"),
     row("wrong-kind-of-key", FORBIDDEN, "This kind of key does not do that")
         .hint("docs/permissions.md says which key may do what"),
     row("quota-exceeded", UNPROCESSABLE, "The member's quota is used up")

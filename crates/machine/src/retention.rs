@@ -32,11 +32,9 @@ pub fn retention(lane: Lane, height: Height, transactions: &[Transaction], view:
 /// The bodies that may be needed for a shorter time after a block than their lane headers say; `before` is
 /// the state before it.
 pub fn shortened(notices: &[Notice], before: &dyn View) -> BTreeSet<(Height, Lane)> {
-    let body = |notice: &Notice| match &notice.event {
-        Event::Certificate(event) => {
-            tabellion_pki::shortened(event, before).map(|height| (height, Lane::Certificate))
-        }
-        Event::Consortium(_) => None,
+    let heights = |notice: &Notice| match &notice.event {
+        Event::Certificate(event) => tabellion_pki::shortened(event, before),
+        Event::Consortium(_) => Vec::new(),
     };
-    notices.iter().filter_map(body).collect()
+    notices.iter().flat_map(heights).map(|height| (height, Lane::Certificate)).collect()
 }

@@ -129,7 +129,12 @@ impl NodeBackend {
         let body = self.core.store().lane_body(record.published_height, lane)?;
         let transactions = body.map(|body| body.transactions).unwrap_or_default();
         let mut attachments = transactions.iter().flat_map(Transaction::attachments);
-        Ok(attachments.find(|der| CertificateId::of(der) == *id).map(|der| Bytes::copy_from_slice(der)))
+        if let Some(der) = attachments.find(|der| CertificateId::of(der) == *id) {
+            return Ok(Some(Bytes::copy_from_slice(der)));
+        }
+        // A backup node of a ledger of identifiers.
+        let carried = self.core.store().carried(record.published_height, lane)?;
+        Ok(carried.into_iter().find(|der| CertificateId::of(der) == *id).map(Bytes::from))
     }
 }
 

@@ -51,6 +51,12 @@ pub fn text(core: &Core, status: &StatusView) -> String {
         ("committed_total", "counter", "Transactions committed.", count(committed)),
         ("pruned_bodies_total", "counter", "Bodies deleted by A.3.", count(&counters.pruned_bodies)),
         ("pruned_bytes_total", "counter", "Bytes of those.", count(&counters.pruned_bytes)),
+        (
+            "untrue_notices_total",
+            "counter",
+            "Blocks in optimisation notices that were not true; nothing is deleted by them.",
+            count(&counters.untrue_notices),
+        ),
     ];
     let mut text = String::new();
     for (name, kind, help, value) in rows {

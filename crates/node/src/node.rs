@@ -144,9 +144,8 @@ impl Node {
             let follow = indexer::follow(core.clone(), index.clone(), waits);
             threads.push(start_thread("index", &stop, &fail, follow)?);
         }
-        if let Some(prune) = settings.prune {
-            threads.push(start_thread("prune", &stop, &fail, crate::prune::run(core.clone(), prune))?);
-        }
+        let prune = crate::prune::run(core.clone(), settings.prune);
+        threads.push(start_thread("prune", &stop, &fail, prune)?);
         let (stop_face, mut face_stopped) = watch::channel(false);
         let others = settings.bodies_from.clone();
         let bodies = fetch_in_background(store, settings.bodies_from, face_stopped.clone(), fail.clone());

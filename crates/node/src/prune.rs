@@ -17,6 +17,7 @@
 mod archive;
 mod report;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -24,9 +25,10 @@ use std::time::{Duration, Instant};
 use tabellion_consortium::{LedgerKind, epoch_of, parameters};
 use tabellion_ledger::{Header, Height, Lane, LaneBody, TimeMs, Transaction};
 use tabellion_machine::{Retention, retention};
-use tabellion_pki::Action;
+use tabellion_pki::{Action, NOTICE_BLOCKS_MAX, notice};
 use thiserror::Error;
 
+use crate::clock::now;
 use crate::core::Core;
 use crate::error::{NodeError, chain};
 use crate::store::{Deleted, Due, Found, Snapshot, Store, StoreError};
@@ -85,6 +87,8 @@ pub struct Pruner {
     archive: Option<BodyArchive>,
     /// The row that the pass has reached.
     after: Option<Due>,
+    /// Notices found to be untrue: too early, or forged by whoever has a backup node's key.
+    untrue: u64,
 }
 
 /// What was found of one body.
@@ -93,6 +97,18 @@ struct Look {
     found: Found,
     size: Deleted,
     certificates: u64,
+    noticed: Noticed,
+}
+
+/// What notices say of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Noticed {
+    /// The body needs none, or a true one is there.
+    Fine,
+    /// The body has ended, and no true notice is there.
+    Awaited,
+    /// A notice said that the body had ended when it had not.
+    Untrue,
 }
 
 /// What one step of a pass came to.
@@ -107,7 +123,7 @@ pub enum Step {
 impl Pruner {
     /// Begins a pass that keeps bodies for `keep_ms` beyond their end.
     pub fn new(store: Arc<Store>, keep_ms: u64) -> Self {
-        Self { store, keep_ms, archive: None, after: None }
+        Self { store, keep_ms, archive: None, after: None, untrue: 0 }
     }
 
     /// Keeps bodies in an archive before it deletes them.
@@ -136,14 +152,38 @@ impl Pruner {
         Ok(Step::Did(self.store.settle(&settled)?))
     }
 
+    /// Blocks whose bodies of certificates have ended, where no notice has said so truly yet: what a backup
+    /// node of a ledger of identifiers gives notice of (X.1409 C21). Deletes nothing.
+    ///
+    /// Limit: [`NOTICE_BLOCKS_MAX`].
+    pub fn to_notice(mut self) -> Result<Vec<Height>, StoreError> {
+        while !self.store.index_due(INDEX_BATCH)? {}
+        let mut heights = BTreeSet::new();
+        while let Some(looks) = self.looks()? {
+            let mut settled = Vec::new();
+            for Look { due, found, noticed, .. } in looks {
+                match (found, noticed) {
+                    (Found::Ended, _) => settled.push((due, Found::Settled)),
+                    (Found::Settled, Noticed::Awaited) => drop(heights.insert(due.height)),
+                    (found, _) => settled.push((due, found)),
+                }
+            }
+            self.store.settle(&settled)?;
+            if heights.len() >= NOTICE_BLOCKS_MAX {
+                break;
+            }
+        }
+        Ok(heights.into_iter().take(NOTICE_BLOCKS_MAX).collect())
+    }
+
     /// What a pass would delete now, without deleting it.
     pub fn dry_run(mut self) -> Result<PruneReport, StoreError> {
         let mut report = PruneReport::default();
         while !self.store.index_due(INDEX_BATCH)? {}
         // A body may stand in the table more than once.
-        let mut counted = std::collections::BTreeSet::new();
+        let mut counted = BTreeSet::new();
         while let Some(looks) = self.looks()? {
-            for Look { due, found, size, certificates } in looks {
+            for Look { due, found, size, certificates, .. } in looks {
                 if found == Found::Ended && counted.insert((due.height, due.lane)) {
                     report.add(due, size, certificates);
                 }
@@ -159,7 +199,9 @@ impl Pruner {
         let before = TimeMs(newest.time.0.saturating_sub(self.keep_ms));
         let rows = self.store.due(before, self.after, BATCH)?;
         let Some(last) = rows.last() else { return Ok(None) };
-        let judge = Judge { state: self.store.tip(), now: newest.time, keep_ms: self.keep_ms };
+        let state = self.store.tip();
+        let kind = parameters(&state).certificate.kind;
+        let judge = Judge { state, kind, now: newest.time, keep_ms: self.keep_ms };
         let needed = first_needed(&self.store, &judge.state, &newest);
         let (mut looks, mut bytes) = (Vec::new(), 0);
         let mut reached = *last;
@@ -167,6 +209,10 @@ impl Pruner {
             if due.height < needed {
                 let look = judge.look(&self.store, due)?;
                 bytes += look.size.bytes;
+                if look.noticed == Noticed::Untrue {
+                    tracing::warn!(block = %due.height, "a notice was not true; nothing is deleted by it");
+                    self.untrue += 1;
+                }
                 looks.push(look);
             }
             if bytes >= BATCH_BYTES {
@@ -179,16 +225,28 @@ impl Pruner {
     }
 }
 
-/// The thread that deletes: a pass every so often, in small steps with rests between.
+/// The thread that deletes: a pass every so often, in small steps with rests between. A backup node deletes
+/// nothing; it gives notice instead. Without settings other nodes keep everything.
 pub(crate) fn run(
     core: Arc<Core>,
-    settings: PruneSettings,
+    settings: Option<PruneSettings>,
 ) -> impl FnOnce(&AtomicBool) -> Result<(), NodeError> + Send + 'static {
     move |stop| {
+        let deletes = settings.is_some();
+        let settings = settings.unwrap_or_default();
         let mut next = Instant::now() + settings.every.min(FIRST_PASS);
         while !stop.load(Ordering::Relaxed) {
             if Instant::now() < next {
                 std::thread::sleep(PAUSE);
+                continue;
+            }
+            next = Instant::now() + settings.every;
+            if core.is_backup() {
+                let pruner = Pruner::new(core.store().clone(), settings.keep_ms);
+                core.give_notice(pruner.to_notice().map_err(NodeError::Store)?, now());
+                continue;
+            }
+            if !deletes {
                 continue;
             }
             let outcome = pass(&core, &settings, || {
@@ -206,7 +264,6 @@ pub(crate) fn run(
                     tracing::error!(error = %chain(&error), "bodies are not deleted: they cannot be archived");
                 }
             }
-            next = Instant::now() + settings.every;
         }
         Ok(())
     }
@@ -224,6 +281,7 @@ pub(crate) fn pass(
         sum.add(deleted);
         core.counters().pruned_bodies.fetch_add(deleted.bodies, Ordering::Relaxed);
         core.counters().pruned_bytes.fetch_add(deleted.bytes, Ordering::Relaxed);
+        core.counters().untrue_notices.fetch_add(std::mem::take(&mut pruner.untrue), Ordering::Relaxed);
         if rest() {
             break;
         }
@@ -259,6 +317,7 @@ fn published(lane: Lane, transactions: &[Transaction]) -> u64 {
 /// Judges bodies by one state.
 struct Judge {
     state: Snapshot,
+    kind: LedgerKind,
     now: TimeMs,
     keep_ms: u64,
 }
@@ -267,28 +326,50 @@ impl Judge {
     fn look(&self, store: &Store, due: Due) -> Result<Look, StoreError> {
         let Some(LaneBody { header, transactions }) = store.lane_body(due.height, due.lane)? else {
             let (found, size) = (Found::Settled, Deleted::default());
-            return Ok(Look { due, found, size, certificates: 0 });
+            return Ok(Look { due, found, size, certificates: 0, noticed: Noticed::Fine });
         };
-        let found = match retention(due.lane, due.height, &transactions, &self.state) {
-            Retention::ForGood => Found::Settled,
+        let (found, noticed) = match retention(due.lane, due.height, &transactions, &self.state) {
+            Retention::ForGood => (Found::Settled, Noticed::Fine),
             // Nothing ends before it is recorded: joining nodes want what the last hour recorded.
-            Retention::Until(end) => match end.max(header.time) {
-                end if end.plus(self.keep_ms) < self.now => self.ended(due.lane),
-                end => Found::NeededUntil(end),
-            },
+            Retention::Until(end) => self.judge(due, end.max(header.time)),
         };
         let size = match found {
             Found::Ended => store.body_bytes(due.height, due.lane)?,
             Found::NeededUntil(_) | Found::Settled => Deleted::default(),
         };
-        Ok(Look { due, found, size, certificates: published(due.lane, &transactions) })
+        Ok(Look { due, found, size, certificates: published(due.lane, &transactions), noticed })
     }
 
-    /// On a ledger of identifiers a body of certificates waits for a notice (C21).
-    fn ended(&self, lane: Lane) -> Found {
-        match (lane, parameters(&self.state).certificate.kind) {
-            (Lane::Certificate, LedgerKind::Identifiers) => Found::Settled,
-            _ => Found::Ended,
-        }
+    fn judge(&self, due: Due, end: TimeMs) -> (Found, Noticed) {
+        let by_notice = due.lane == Lane::Certificate && self.kind == LedgerKind::Identifiers;
+        let given = by_notice.then(|| notice(&self.state, due.height).map(|notice| notice.time));
+        let is_over = end.plus(self.keep_ms) < self.now;
+        // A mark is made when a notice is recorded, so that each is judged once.
+        verdict(is_over, end, given, due.mark > 0)
     }
 }
+
+/// What becomes of a body that was needed until `end`.
+///
+/// `given` is the time of the latest notice, none where none was given; it is `None` itself where bodies go
+/// without one. On a ledger of identifiers a body of certificates goes by a notice only, and only if that was
+/// true when it was given (C21): what came too early never counts.
+fn verdict(is_over: bool, end: TimeMs, given: Option<Option<TimeMs>>, is_marked: bool) -> (Found, Noticed) {
+    let is_true = |time: TimeMs| end < time;
+    let (may_go, noticed) = match given {
+        None => (true, Noticed::Fine),
+        Some(Some(time)) if is_true(time) => (true, Noticed::Fine),
+        Some(Some(_)) if is_marked => (false, Noticed::Untrue),
+        Some(_) if is_over => (false, Noticed::Awaited),
+        Some(_) => (false, Noticed::Fine),
+    };
+    let found = match (is_over, may_go) {
+        (true, true) => Found::Ended,
+        (true, false) => Found::Settled,
+        (false, _) => Found::NeededUntil(end),
+    };
+    (found, noticed)
+}
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ mod event;
 mod evidence;
 mod facts;
 mod key;
+mod notice;
 mod refusal;
 mod retention;
 mod state;
@@ -35,8 +36,9 @@ pub use evidence::{
     Statement, feedback, precheck_evidence, renewal_message,
 };
 pub use facts::{Facts, NO_EXPIRY};
-pub use key::{certificate_key, certificates_of_key_key, scheduled_key};
-pub use refusal::{ChangeRefusal, EntryRefusal, Refusal, RefusedEntry};
+pub use key::{certificate_key, certificates_of_key_key, notice_key, scheduled_key};
+pub use notice::{NOTICE_BLOCKS_MAX, NoticeRecord, OptimisationNotice, notice};
+pub use refusal::{ChangeRefusal, EntryRefusal, NoticeRefusal, Refusal, RefusedEntry};
 pub use retention::{retained_until, shortened};
 pub use state::{CertificateRecord, KeyRecord, Scheduled, Status};
 pub use verify::{

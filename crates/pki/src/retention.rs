@@ -24,6 +24,7 @@ use crate::view::{certificate, scheduled};
 ///   where that is revoked. Its body holds what the CA said, and as long as the certificate looks valid to
 ///   those who do not know the ledger, anybody can see for himself why it is not (A5). The hash of it stays
 ///   in the record for good.
+/// - An optimisation notice is not needed for anything: what came of it stands in the state.
 pub fn retained_until(transactions: &[Transaction], height: Height, view: &dyn View) -> Option<TimeMs> {
     let mut last = TimeMs::default();
     for transaction in transactions {
@@ -31,12 +32,12 @@ pub fn retained_until(transactions: &[Transaction], height: Height, view: &dyn V
         let published = action.published().iter().map(|entry| end(&entry.certificate, height, view));
         let changed: &[StatusChange] = match &action {
             Action::Change(changes) => changes,
-            Action::Publish(_) | Action::Renew(_) => &[],
+            Action::Publish(_) | Action::Renew(_) | Action::Notice(_) => &[],
         };
         let changed = changed.iter().map(|change| change.not_after);
         let renewed = match &action {
             Action::Renew(renewal) => Some(renewal.old_not_after),
-            Action::Publish(_) | Action::Change(_) => None,
+            Action::Publish(_) | Action::Change(_) | Action::Notice(_) => None,
         };
         // The whole last second belongs to a validity.
         let concerned = changed.chain(renewed).map(|not_after| not_after.plus(999));
@@ -58,18 +59,19 @@ fn end(id: &CertificateId, height: Height, view: &dyn View) -> TimeMs {
     waits.map(|publication| publication.validity.until).unwrap_or_default()
 }
 
-/// The block whose body may be needed for a shorter time after an event; `before` is the state before the
-/// event's block.
-pub fn shortened(event: &Event, before: &dyn View) -> Option<Height> {
+/// The blocks whose bodies may go earlier after an event; `before` is the state before the event's block.
+pub fn shortened(event: &Event, before: &dyn View) -> Vec<Height> {
     match event {
-        Event::Revoked { record, .. } | Event::Renewed { record, .. } => Some(record.published_height),
-        Event::Dropped { certificate, .. } => {
-            scheduled(before, certificate).map(|publication| publication.published_height)
-        }
+        Event::Revoked { record, .. } | Event::Renewed { record, .. } => vec![record.published_height],
+        Event::Dropped { certificate, .. } => scheduled(before, certificate)
+            .map(|publication| publication.published_height)
+            .into_iter()
+            .collect(),
+        Event::Noticed { heights, .. } => heights.clone(),
         Event::Published { .. }
         | Event::Scheduled { .. }
         | Event::Suspended { .. }
-        | Event::Resumed { .. } => None,
+        | Event::Resumed { .. } => Vec::new(),
     }
 }
 

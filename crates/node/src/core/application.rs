@@ -141,6 +141,9 @@ impl Core {
         }
         self.store.commit(&executed.state).map_err(NodeError::Store)?;
         let state = self.store.tip();
+        if !rules.records_certificates() && self.is_backup() {
+            self.store.keep_carried();
+        }
         let header = Arc::new(block.header.clone());
         *self.committed.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
             Committed { header: header.clone(), state: state.clone(), rules };

@@ -8,6 +8,7 @@ mod read;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use redb::{Database, ReadableTable, ReadableTableMetadata};
@@ -15,8 +16,8 @@ use tabellion_ledger::{Block, HeaderHash, Height, Lane, LedgerId, TransactionId}
 
 use super::ranges::Ranges;
 use super::rows::{
-    DUE, FINALITY, HAND_OVER, HEADER, HEIGHT, HELD_BLOCKS, INDEXED, LANE_HEADER, META, PLACE, POOL, PlaceRow,
-    RANGE, TRANSACTION, prepare, read,
+    CARRIED, DUE, FINALITY, HAND_OVER, HEADER, HEIGHT, HELD_BLOCKS, INDEXED, LANE_HEADER, META, PLACE, POOL,
+    PlaceRow, RANGE, TRANSACTION, prepare, read,
 };
 use super::{Store, StoreError, reading, writing};
 
@@ -65,6 +66,8 @@ struct Staged {
     places: HashMap<TransactionId, Place>,
     pool: PoolChanges,
     pool_changes: u64,
+    /// Blocks with what travelled beside them, where that is kept.
+    carried: BTreeMap<u64, Arc<Block>>,
     /// Bodies to be looked at soon, each with the number of its mark.
     marks: Marks,
     mark_changes: u64,
@@ -83,6 +86,8 @@ pub(super) struct Chain {
     database: Database,
     staged: RwLock<Staged>,
     held: RwLock<Held>,
+    /// Whether what travels beside blocks is kept.
+    keeps_carried: AtomicBool,
     /// What the range table says; held while staged rows are written, so that one sync runs at a time.
     durable: Mutex<Held>,
 }
@@ -101,6 +106,7 @@ impl Chain {
             transaction.open_table(POOL)?;
             transaction.open_table(HAND_OVER)?;
             transaction.open_table(DUE)?;
+            transaction.open_table(CARRIED)?;
             // A store without blocks has none that were written before there were such rows.
             let mut meta = transaction.open_table(META)?;
             if meta.get(INDEXED)?.is_none() && transaction.open_table(HEADER)?.is_empty()? {
@@ -129,6 +135,7 @@ impl Chain {
             database,
             staged: RwLock::default(),
             held: RwLock::new(held.clone()),
+            keeps_carried: AtomicBool::new(false),
             durable: Mutex::new(held),
         })
     }
@@ -140,12 +147,17 @@ impl Chain {
         if held.blocks.contains(height.0) {
             return;
         }
-        // What only travels with a proposal is not recorded.
+        // What only travels with a proposal is not recorded; a backup node keeps it beside the ledger.
+        let keeps = self.keeps_carried.load(Ordering::Relaxed) && !block.carried.is_empty();
+        let carried = keeps.then(|| Arc::clone(block));
         let block = match block.carried.is_empty() {
             true => Arc::clone(block),
             false => Arc::new(Block::clone(block).recorded()),
         };
         let mut staged = writing(&self.staged);
+        if let Some(carried) = carried {
+            staged.carried.insert(height.0, carried);
+        }
         for body in &block.lanes {
             for (index, transaction) in (0..).zip(&body.transactions) {
                 let place = Place { height, lane: body.header.lane, index };
@@ -177,6 +189,11 @@ impl Store {
     /// nothing.
     pub fn put_block(&self, digest: HeaderHash, block: &Arc<Block>) {
         self.chain.put_block(digest, block);
+    }
+
+    /// From now on keeps what travels beside blocks of a ledger of identifiers: the store is a backup node's.
+    pub fn keep_carried(&self) {
+        self.chain.keeps_carried.store(true, Ordering::Relaxed);
     }
 
     /// Stages the votes that finalise the block of this height and hash, encoded; they may come before the

@@ -15,6 +15,9 @@ pub(super) const FINALITY: TableDefinition<'_, u64, &[u8]> = TableDefinition::ne
 pub(super) const LANE_HEADER: TableDefinition<'_, (u64, u16), &[u8]> = TableDefinition::new("lane_header");
 /// `chain.redb`: (height, lane, index) -> transaction as recorded.
 pub(super) const TRANSACTION: TableDefinition<'_, PlaceRow, &[u8]> = TableDefinition::new("tx");
+/// `chain.redb`: (height, lane, index) -> the attachments of a transaction that a ledger of identifiers does
+/// not record; kept by backup nodes.
+pub(super) const CARRIED: TableDefinition<'_, PlaceRow, &[u8]> = TableDefinition::new("carried");
 /// `chain.redb`: transaction id -> its place. Stays when the body goes.
 pub(super) const PLACE: TableDefinition<'_, &[u8; 32], PlaceRow> = TableDefinition::new("tx_height");
 /// `chain.redb`: (what, first height) -> last height, for ranges without gaps.

@@ -6,6 +6,7 @@ mod due;
 mod fixture;
 mod intake;
 mod model;
+mod year;
 
 use std::sync::Arc;
 

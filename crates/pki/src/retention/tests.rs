@@ -187,14 +187,18 @@ fn events_name_the_body_whose_end_comes_nearer() {
     let certificate = id(4);
     let record = record(Status::Revoked, published, SINCE);
     let rows = [
-        (Event::Revoked { certificate, record: record.clone() }, Some(published)),
-        (Event::Renewed { certificate, record: record.clone(), by: id(5) }, Some(published)),
-        (Event::Dropped { certificate, root: id(0) }, Some(Height(3))),
-        (Event::Dropped { certificate: id(9), root: id(0) }, None),
-        (Event::Published { certificate, record: record.clone() }, None),
-        (Event::Scheduled { certificate, from: FROM }, None),
-        (Event::Suspended { certificate, record: record.clone() }, None),
-        (Event::Resumed { certificate, record }, None),
+        (Event::Revoked { certificate, record: record.clone() }, vec![published]),
+        (Event::Renewed { certificate, record: record.clone(), by: id(5) }, vec![published]),
+        (Event::Dropped { certificate, root: id(0) }, vec![Height(3)]),
+        (Event::Dropped { certificate: id(9), root: id(0) }, vec![]),
+        (Event::Published { certificate, record: record.clone() }, vec![]),
+        (Event::Scheduled { certificate, from: FROM }, vec![]),
+        (Event::Suspended { certificate, record: record.clone() }, vec![]),
+        (Event::Resumed { certificate, record }, vec![]),
+        (
+            Event::Noticed { heights: vec![Height(1), Height(6)], by: KeyId::default() },
+            vec![Height(1), Height(6)],
+        ),
     ];
     for (event, expected) in rows {
         assert_eq!(shortened(&event, &state), expected, "{event:?}");

@@ -3,10 +3,13 @@
 use std::fs;
 
 use serde_json::Value;
+use tabellion_client::{NodeClient, NodeTrust, Submitted, read_key_file};
 use tabellion_corpus::{KeyKind, TestCa};
-use tabellion_ledger::CertificateId;
+use tabellion_ledger::{CertificateId, Content, Height, Lane, LedgerId, Transaction, attachments_root, cbor};
+use tabellion_pki::{Action, OptimisationNotice};
 
 use crate::governance::{Consortium, pem};
+use crate::ledger::now;
 use crate::run::{Ran, tabellion};
 
 /// A consortium whose first nodes have more in their files.
@@ -65,6 +68,14 @@ impl Shrinking {
     }
 }
 
+/// Issues a certificate into a file of its name; the name and the identifier.
+fn issue(ca: &mut TestCa, it: &Shrinking, name: String) -> (String, String) {
+    let der = ca.issue(&name);
+    let chain: Vec<&[u8]> = std::iter::once(der.as_slice()).chain(ca.intermediates()).collect();
+    fs::write(it.path().join(&name), pem(&chain)).unwrap();
+    (name, CertificateId::of(&der).to_string())
+}
+
 fn number(value: &Value, name: &str) -> u64 {
     value[name].as_u64().unwrap_or_else(|| panic!("no {name} in {value}"))
 }
@@ -75,13 +86,7 @@ fn number(value: &Value, name: &str) -> u64 {
 #[test]
 fn bodies_go_once_nothing_in_them_is_needed_and_the_disk_gets_its_room_back() {
     let mut ca = TestCa::new(KeyKind::P256);
-    let mut it = Shrinking { consortium: Consortium::start_with(ca.root()) };
-    let issue = |ca: &mut TestCa, it: &Shrinking, name: String| {
-        let der = ca.issue(&name);
-        let chain: Vec<&[u8]> = std::iter::once(der.as_slice()).chain(ca.intermediates()).collect();
-        fs::write(it.path().join(&name), pem(&chain)).unwrap();
-        (name, CertificateId::of(&der).to_string())
-    };
+    let mut it = Shrinking { consortium: Consortium::start_with(ca.root(), "", "") };
     let short: Vec<_> = (0..150).map(|n| issue(&mut ca, &it, format!("short{n}.example"))).collect();
     let names: Vec<String> = short.iter().map(|(name, _)| name.clone()).collect();
     let (long, long_id) = issue(&mut ca, &it, "long.example".to_owned());
@@ -187,4 +192,92 @@ fn restore(it: &mut Shrinking, height: u64) {
         let args = ["ledger", "verify-chain", "--full", "--network", "net", "--node", &node];
         tabellion(c.path(), &args).code == 0
     });
+}
+
+/// A notice for one block under a key, as anybody who has the key could make it.
+fn notice(path: &std::path::Path, key: &str, height: u64) -> Transaction {
+    let key = read_key_file(&path.join(key), || None).unwrap();
+    let genesis = fs::read(path.join("net/genesis.cbor")).unwrap();
+    let content = Content {
+        ledger: LedgerId::of(&genesis),
+        lane: Lane::Certificate,
+        valid_until: now().plus(600_000),
+        nonce: [7; 16],
+        action: cbor::to_bytes(&Action::Notice(OptimisationNotice(vec![Height(height)]))),
+        attachments: attachments_root(&[] as &[Vec<u8>]),
+    };
+    Transaction::new(key.envelope(&content).unwrap(), Vec::new()).unwrap()
+}
+
+/// Submits to the node of alpha; the code of the refusal, if it is refused.
+fn submit(it: &Shrinking, transaction: &Transaction) -> Option<String> {
+    let ca = fs::read(it.path().join("net/tls-ca.pem")).unwrap();
+    let node = format!("https://127.0.0.1:{}", it.consortium.ports[5]);
+    let client = NodeClient::new(&[node], &NodeTrust::Authorities(ca)).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let wait = std::time::Duration::from_secs(30);
+    match runtime.block_on(client.submit(transaction.id(), transaction.to_bytes(), wait)).unwrap() {
+        Submitted::Recorded(_) => None,
+        Submitted::Refused(problem) => Some(problem.code),
+        Submitted::Pending(_) => panic!("still pending"),
+    }
+}
+
+/// X.1409 C18, C21, A.3: on a ledger of identifiers a backup node keeps the certificates and gives notice;
+/// each node verifies it and only then deletes. What is forged or comes too early deletes nothing.
+#[test]
+fn bodies_of_identifiers_go_by_a_true_notice_of_a_backup_node_alone() {
+    let mut ca = TestCa::new(KeyKind::P256);
+    let prune = "[prune]\nkeep = \"0s\"\nevery = \"1s\"\n";
+    let kind = "[parameters.certificate]\nkind = \"identifiers\"\n";
+    let mut it = Shrinking { consortium: Consortium::start_with(ca.root(), kind, prune) };
+    it.consortium
+        .sign("alpha", &["node", "invite", "keeper", "--role", "backup", "--out", "keeper.invitation"]);
+    let [listen, rest] = [4, 9].map(|place| format!("127.0.0.1:{}", it.consortium.ports[place]));
+    let join =
+        ["node", "join", "keeper.invitation", "--data", "keeper", "--listen", &listen, "--rest", &rest];
+    tabellion(it.path(), &join).check(0, &[]);
+    let file = it.path().join("keeper/node.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}\n{prune}")).unwrap();
+    it.consortium.start_node("keeper");
+    let at_keeper =
+        |it: &Shrinking, args: &[&str]| tabellion(it.path(), &[args, &["--network", "keeper"]].concat());
+    it.consortium.until("the backup node follows", |c| {
+        let status = ["node", "status", "--data", "keeper", "--json"];
+        let ran = tabellion(c.path(), &status);
+        ran.code == 0 && ran.json()[0]["health"]["peers"].as_u64().unwrap_or(0) >= 3
+    });
+
+    let (short, short_id) = issue(&mut ca, &it, "short.example".to_owned());
+    let (long, _) = issue(&mut ca, &it, "long.example".to_owned());
+    let gone = it.publish(&[short], "+10s");
+    let kept = it.publish(&[long], "+30d");
+    assert_eq!(
+        submit(&it, &notice(it.path(), "net/keys/alpha.pem", kept)).as_deref(),
+        Some("wrong-kind-of-key")
+    );
+    let validators = notice(it.path(), "net/nodes/node-alpha/node-key.pem", kept);
+    assert_eq!(submit(&it, &validators).as_deref(), Some("wrong-kind-of-node"));
+    // Too early, under the backup node's own key: recorded, found untrue by everybody, forgotten.
+    assert_eq!(submit(&it, &notice(it.path(), "keeper/node-key.pem", kept)), None);
+
+    it.consortium.until("every validator deletes the body", |c| {
+        let held = |place: usize| {
+            let node = format!("https://127.0.0.1:{}", c.ports[place + 5]);
+            let args = ["ledger", "block", &gone.to_string(), "--json", "--network", "net", "--node", &node];
+            let ran = tabellion(c.path(), &args);
+            ran.code != 0 || ran.json()[0]["complete"] == true
+        };
+        !(0..4).any(held)
+    });
+    for place in 0..4 {
+        assert!(it.holds(place, kept), "the untrue notice deleted nothing");
+    }
+    let block = at_keeper(&it, &["ledger", "block", &gone.to_string(), "--json"]).check(0, &[]).json();
+    assert_eq!(block[0]["complete"], true, "the backup node keeps all bodies");
+    let shown = at_keeper(&it, &["cert", "show", &short_id, "--pem"]).check(0, &[]).out;
+    assert!(shown.contains("BEGIN CERTIFICATE"), "and the certificate: {shown}");
+    at_keeper(&it, &["ledger", "verify-chain"]).check(0, &[]);
+    it.at(0, &["cert", "verify", &short_id]).check(4, &["expired"]);
 }

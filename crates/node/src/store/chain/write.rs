@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use redb::WriteTransaction;
-use tabellion_ledger::cbor::to_bytes;
+use tabellion_ledger::cbor::{Writer, to_bytes};
 use tabellion_ledger::{Block, Header, HeaderHash, Height, Lane, LaneBody, TimeMs};
 
 use super::due::{delete, note};
 use super::{Chain, Held, Marks, Place, PoolChanges};
 use crate::store::rows::{
-    DUE, FINALITY, HEADER, HEIGHT, HELD_BLOCKS, HELD_VOTES, LANE_HEADER, PLACE, POOL, RANGE, TRANSACTION,
-    write,
+    CARRIED, DUE, FINALITY, HEADER, HEIGHT, HELD_BLOCKS, HELD_VOTES, LANE_HEADER, PLACE, POOL, RANGE,
+    TRANSACTION, write,
 };
 use crate::store::{Store, StoreError, locked, reading, writing};
 
@@ -35,6 +35,7 @@ struct Batch {
     votes: BTreeMap<u64, (HeaderHash, Arc<[u8]>)>,
     pool: PoolChanges,
     marks: Marks,
+    carried: BTreeMap<u64, Arc<Block>>,
 }
 
 impl Chain {
@@ -48,9 +49,10 @@ impl Chain {
                 votes: staged.votes.clone(),
                 pool: staged.pool.clone(),
                 marks: staged.marks.clone(),
+                carried: staged.carried.clone(),
             }
         };
-        let Batch { blocks, votes, pool, marks } = &batch;
+        let Batch { blocks, votes, pool, marks, .. } = &batch;
         if blocks.is_empty() && votes.is_empty() && pool.is_empty() && marks.is_empty() {
             return Ok(());
         }
@@ -73,6 +75,7 @@ impl Chain {
         let mut staged = writing(&self.staged);
         for (height, (digest, block)) in &batch.blocks {
             staged.blocks.remove(height);
+            staged.carried.remove(height);
             staged.heights.remove(digest);
             for transaction in block.lanes.iter().flat_map(|body| &body.transactions) {
                 staged.places.remove(&transaction.id());
@@ -97,6 +100,9 @@ impl Batch {
     fn write(&self, transaction: &WriteTransaction) -> Result<(), redb::Error> {
         for (digest, block) in self.blocks.values() {
             write_block(transaction, digest, block, Look::AtExpiry)?;
+        }
+        for block in self.carried.values() {
+            write_carried(transaction, block)?;
         }
         let mut due = transaction.open_table(DUE)?;
         for ((height, lane), number) in &self.marks {
@@ -141,6 +147,25 @@ pub(in crate::store) fn write_block(
     let height = block.header.height;
     write_header(transaction, digest, &block.header)?;
     block.lanes.iter().try_for_each(|body| write_body(transaction, height, body, look))
+}
+
+/// Writes what travelled beside a block.
+fn write_carried(transaction: &WriteTransaction, block: &Block) -> Result<(), redb::Error> {
+    let mut table = transaction.open_table(CARRIED)?;
+    let places = block.lanes.iter().flat_map(|body| {
+        (0..)
+            .zip(&body.transactions)
+            .map(|(index, _)| (block.header.height.0, body.header.lane.number(), index))
+    });
+    for (place, attachments) in places.zip(&block.carried) {
+        if !attachments.is_empty() {
+            let mut out = Writer::default();
+            out.array(attachments.len());
+            attachments.iter().for_each(|bytes| out.bytes(bytes));
+            table.insert(place, out.into_bytes().as_slice())?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes all rows of a lane's body.
