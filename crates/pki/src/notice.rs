@@ -15,7 +15,7 @@ use crate::refusal::NoticeRefusal;
 /// Blocks of one notice: they stay far below a transaction's bytes, and a node verifies them in a second.
 pub const NOTICE_BLOCKS_MAX: usize = 1024;
 
-/// A notice that the certificates recorded in some blocks are all expired or revoked.
+/// A notice that the certificates recorded in some blocks are all expired or revoked (X.1409 C21).
 ///
 /// It names the blocks by their heights, which in one ledger identify them. The certificates, which X.1409
 /// leaves optional, are not in it: what a validator needs to verify it stands in its own bodies and state.

@@ -4,7 +4,7 @@ use super::*;
 
 const END: TimeMs = TimeMs(5_000);
 
-/// X.1409 A.3, C21: on a ledger of identifiers a forged or premature notice deletes nothing, a true one does.
+/// X.1409 C21, A.3: on a ledger of identifiers a forged or premature notice deletes nothing, a true one does.
 #[test]
 fn a_body_goes_by_a_true_notice_only_where_one_is_needed() {
     let needed = Found::NeededUntil(END);

@@ -122,7 +122,7 @@ fn publish(numbers: &[u8]) -> Action {
     Action::Publish(numbers.iter().map(|number| entry(*number)).collect())
 }
 
-/// X.1409 A.3, C20: a certificate counts until it expires or was revoked.
+/// X.1409 C20, A.3: a certificate counts until it expires or was revoked.
 #[test]
 fn a_publication_is_needed_as_long_as_its_certificate_lives() {
     let (late, elsewhere) = (TimeMs(UNTIL.0 + 5), Height(8));

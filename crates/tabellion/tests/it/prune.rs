@@ -80,7 +80,7 @@ fn number(value: &Value, name: &str) -> u64 {
     value[name].as_u64().unwrap_or_else(|| panic!("no {name} in {value}"))
 }
 
-/// X.1409 A.3, C18, C20: bodies whose certificates have expired go by themselves or by hand, running or not;
+/// X.1409 C18, C20, A.3: bodies whose certificates have expired go by themselves or by hand, running or not;
 /// the room is given back; statuses are proved, the chain verifies, and another node still gives the
 /// certificate.
 #[test]

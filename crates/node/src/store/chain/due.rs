@@ -153,7 +153,7 @@ impl Store {
     /// after [`Self::due`]. A crash within leaves all of it undone; the same looks are then made again. Other writes wait
     /// meanwhile: give a few bodies at a time.
     ///
-    /// Source: X.1409 A.3.
+    /// Source: X.1409 C20, A.3.
     ///
     /// Errors: [`StoreError::BodyNeeded`] for a block above the last checkpoint, which a restart would
     /// replay; then nothing is done.

@@ -113,7 +113,7 @@ fn prune(store: &Store, before: u64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// X.1409 A.3, C20: what must stay is there whenever the power goes, and a deletion that was cut off is made
+/// X.1409 C20, A.3: what must stay is there whenever the power goes, and a deletion that was cut off is made
 /// again.
 #[test]
 fn a_power_cut_while_bodies_are_deleted_loses_nothing_that_must_stay() {
