@@ -235,8 +235,7 @@ async fn missing(face: &Face, id: TransactionId) -> Problem {
     match state {
         Ok(Ok(TransactionState::Recorded(location))) => {
             let detail = format!(
-                "the body of lane {} of block {} was deleted here, as nothing in it is needed any more (X.1409 \
-                 A.3)",
+                "the body of lane {} of block {} was deleted here, as nothing in it is needed any more",
                 location.lane, location.height
             );
             Problem::new("body-not-held", detail)

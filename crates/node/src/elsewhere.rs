@@ -1,7 +1,7 @@
 //! Asking other nodes for what is gone here, or was never here (X.1409 C18, A.2; Appendix II.2).
 //!
-//! What they send is compared with what the ledger committed to, so any nodes will do. They are asked for what
-//! they hold themselves: no question goes round.
+//! What they send is compared with what the ledger committed to, so any nodes will do. They are asked for
+//! what they hold themselves: no question goes round.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -80,8 +80,8 @@ pub struct NodeSettings {
     pub index: bool,
     /// The REST face, if it has one.
     pub face: Option<FaceSettings>,
-    /// Other nodes: bodies below the node's floor are fetched from them (see [`crate::sync`]; without them they
-    /// never come), and they are asked for what is gone here.
+    /// Other nodes: bodies below the node's floor are fetched from them (see [`crate::sync`]; without them
+    /// they never come), and they are asked for what is gone here.
     pub bodies_from: Vec<Arc<NodeClient>>,
     /// Deletes bodies by itself, if the operator wants it.
     pub prune: Option<PruneSettings>,

@@ -48,8 +48,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const REST: Duration = Duration::from_millis(20);
 /// How long after a node's start the first pass begins, at most.
 const FIRST_PASS: Duration = Duration::from_secs(10);
-/// How long bodies are kept after the last thing in them has ended, unless the operator says otherwise: a node
-/// that was away for a few days finds at others what it missed. Unit: ms.
+/// How long bodies are kept after the last thing in them has ended, unless the operator says otherwise: a
+/// node that was away for a few days finds at others what it missed. Unit: ms.
 pub const KEEP_MS: u64 = 7 * 86_400_000;
 
 /// What an operator wants to be deleted.
@@ -133,8 +133,8 @@ impl Pruner {
 
     /// Looks at the next bodies and deletes those that have ended, durably.
     ///
-    /// Blocks for as long as a small write takes. What is to be archived is durable there before it is deleted
-    /// here; a crash between the two archives it again.
+    /// Blocks for as long as a small write takes. What is to be archived is durable there before it is
+    /// deleted here; a crash between the two archives it again.
     pub fn step(&mut self) -> Result<Step, PruneError> {
         if !self.store.index_due(INDEX_BATCH)? {
             return Ok(Step::Did(Deleted::default()));
@@ -261,7 +261,7 @@ pub(crate) fn run(
                 Err(PruneError::Store(error)) => return Err(NodeError::Store(error)),
                 // The node goes on without: an operator makes room, or mends the archive.
                 Err(PruneError::Archive(error)) => {
-                    tracing::error!(error = %chain(&error), "bodies are not deleted: they cannot be archived");
+                    tracing::error!(error = %chain(&error), "no body is deleted: none can be archived");
                 }
             }
         }

@@ -12,8 +12,8 @@ use crate::event::Event;
 use crate::state::Status;
 use crate::view::{certificate, scheduled};
 
-/// The last moment at which something in a body of the certificate lane is needed (X.1409 C20): the body may be deleted
-/// once it is over. `None` where a transaction cannot be read, which is kept for good.
+/// The last moment at which something in a body of the certificate lane is needed (X.1409 C20): the body may
+/// be deleted once it is over. `None` where a transaction cannot be read, which is kept for good.
 ///
 /// - A published certificate is needed until the end of its validity; a revoked one until it was revoked. A
 ///   suspended one may be resumed, and a publication that waits will be recorded: both count like a normal

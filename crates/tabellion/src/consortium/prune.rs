@@ -184,8 +184,8 @@ fn tell_plan(plan: &PruneNumbers, dry_run: bool, output: Output) {
     let word = if dry_run { "would go" } else { "goes" };
     let (blocks, certificates) = (plan.blocks.unwrap_or_default(), plan.certificates.unwrap_or_default());
     output.line(format!(
-        "{word:<9} {} bytes: {} bodies of {blocks} blocks, with {} transactions and {certificates} certificates",
-        plan.bytes, plan.bodies, plan.transactions
+        "{word:<9} {} bytes: {} bodies of {blocks} blocks, with {} transactions and {} certificates",
+        plan.bytes, plan.bodies, plan.transactions, certificates
     ));
     for (lane, bytes) in &plan.lanes {
         output.line(format!("  {lane:<12} {bytes} bytes"));

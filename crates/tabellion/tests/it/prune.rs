@@ -278,6 +278,17 @@ fn bodies_of_identifiers_go_by_a_true_notice_of_a_backup_node_alone() {
     assert_eq!(block[0]["complete"], true, "the backup node keeps all bodies");
     let shown = at_keeper(&it, &["cert", "show", &short_id, "--pem"]).check(0, &[]).out;
     assert!(shown.contains("BEGIN CERTIFICATE"), "and the certificate: {shown}");
+    // Appendix II.2: a validator that holds identifiers only asks the backup node.
+    it.at(0, &["cert", "show", &short_id, "--pem"]).check(1, &["no node at hand holds"]);
+    let ca_file = fs::canonicalize(it.path().join("keeper/tls-ca.pem")).unwrap();
+    let peers = format!("[peers]\nnodes = [\"https://{rest}\"]\nca = \"{}\"\n", ca_file.display());
+    it.restart(0, "alpha", &peers);
+    it.consortium.until("alpha gives what the backup node holds", |c| {
+        let node = format!("https://127.0.0.1:{}", c.ports[5]);
+        let args = ["cert", "show", &short_id, "--pem", "--network", "net", "--node", &node];
+        let ran = tabellion(c.path(), &args);
+        ran.code == 0 && ran.out == shown
+    });
     at_keeper(&it, &["ledger", "verify-chain"]).check(0, &[]);
     it.at(0, &["cert", "verify", &short_id]).check(4, &["expired"]);
 }

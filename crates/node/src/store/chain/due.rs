@@ -150,8 +150,8 @@ impl Store {
     /// again. Headers, lane headers and the places of transactions stay. Says what was deleted.
     ///
     /// A look does not settle a mark that was made after the look's row was read: take the state to judge by
-    /// after [`Self::due`]. A crash within leaves all of it undone; the same looks are then made again. Other writes wait
-    /// meanwhile: give a few bodies at a time.
+    /// after [`Self::due`]. A crash within leaves all of it undone; the same looks are then made again. Other
+    /// writes wait meanwhile: give a few bodies at a time.
     ///
     /// Source: X.1409 C20, A.3.
     ///

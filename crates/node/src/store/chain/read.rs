@@ -159,8 +159,8 @@ impl Store {
         Ok(Some(LaneBody { header, transactions }))
     }
 
-    /// The attachments that travelled beside a lane of a block and were kept; empty on other nodes than backup
-    /// nodes.
+    /// The attachments that travelled beside a lane of a block and were kept; empty on other nodes than
+    /// backup nodes.
     pub fn carried(&self, height: Height, lane: Lane) -> Result<Vec<Vec<u8>>, StoreError> {
         let rows = read(&self.chain.database, |transaction| {
             let table = transaction.open_table(CARRIED)?;

@@ -354,8 +354,8 @@ fn a_year_of_renewals_leaves_what_is_needed_and_every_proof_holds() {
     let chain = std::fs::metadata(folder.path().join(CHAIN_FILE)).unwrap().len();
     let fresh = fresh_size(folder.path());
     println!(
-        "{certificates} certificates; bodies: {held_bytes} bytes held, {gone_bytes} gone; disk {before} -> {after}; \
-         chain {chain}, a fresh file of the same {fresh}"
+        "{certificates} certificates; bodies: {held_bytes} bytes held, {gone_bytes} gone; \
+         disk {before} -> {after}; chain {chain}, a fresh file of the same {fresh}"
     );
     assert!(gone_bytes > 2 * held_bytes, "{gone_bytes} gone, {held_bytes} held");
     assert!(chain * 100 <= fresh * 105, "{chain} bytes for what takes {fresh}");
