@@ -659,11 +659,16 @@ class Vectors:
             fields(HEADER if kind == "Header" else LANE_HEADER, value)
             say("hash", sha256(data))
             say("leaf", leaf_hash(sha256(data)))
-        elif kind in ("HistoryState", "LaneState", "CertificateRecord", "KeyRecord", "Scheduled"):
+        elif kind in ("HistoryState", "LaneState", "CertificateRecord", "KeyRecord", "Scheduled", "NoticeRecord"):
             say("path", state_path(facts["map"], bytes.fromhex(facts["key"])))
             say("value_hash", sha256(data))
             if kind == "CertificateRecord":
                 certificate_record(value)
+            if kind == "NoticeRecord":
+                height, time, submitter = value
+                need(facts["map"] == 5 and len(bytes.fromhex(facts["key"])) == 8, "not the key of a notice")
+                need(int.from_bytes(bytes.fromhex(facts["key"]), "big") < height, "a later block")
+                need(time == fields(HEADER, decode(self.bytes["header-3"]))["time"] and len(submitter) == 32, "time")
             if kind == "HistoryState":
                 root = fields(HEADER, decode(self.bytes["header-3"]))["history_root"]
                 need(frontier_root(value) == root, "another history root")
@@ -712,6 +717,9 @@ class Vectors:
             signed_with(bytes.fromhex(facts["signer_key"]), signed, value[1])
         elif kind == "Action" and value[0] == 1:
             self.changes(value[1])
+        elif kind == "Action" and value[0] == 3:
+            heights = value[1]
+            need(1 <= len(heights) <= 1024 and heights == sorted(set(heights)), "blocks out of order")
         elif kind == "Action" and value[0] == 2:
             (new, *_), old, _, signature = value[1]
             message = encode(["tabellion/renewal/1", self.trust.ledger, old, new])

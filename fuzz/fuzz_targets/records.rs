@@ -8,7 +8,7 @@ use tabellion_consortium::{
 };
 use tabellion_fuzz::same_bytes_again;
 use tabellion_ledger::{HistoryState, LaneState, PublicKey, TimeMs};
-use tabellion_pki::{CertificateRecord, KeyRecord, Scheduled, Standing, record_hash};
+use tabellion_pki::{CertificateRecord, KeyRecord, NoticeRecord, Scheduled, Standing, record_hash};
 
 fuzz_target!(|bytes: &[u8]| {
     if let Some(record) = same_bytes_again::<CertificateRecord>(bytes) {
@@ -17,6 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     same_bytes_again::<KeyRecord>(bytes);
     same_bytes_again::<Scheduled>(bytes);
+    same_bytes_again::<NoticeRecord>(bytes);
     same_bytes_again::<Member>(bytes);
     same_bytes_again::<Members>(bytes);
     same_bytes_again::<Account>(bytes);

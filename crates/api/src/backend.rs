@@ -108,6 +108,20 @@ pub trait Backend: Send + Sync + 'static {
     /// ledger of identifiers, or where the body is gone. Reads the store.
     fn certificate_der(&self, id: &CertificateId) -> Result<Option<Bytes>, Fault>;
 
+    /// A certificate on the ledger that this node does not hold, from another node, compared with its
+    /// identifier. `None` where the ledger does not know it, or nobody who was asked holds it.
+    ///
+    /// Source: X.1409 C18, A.2, Appendix II.2.
+    fn certificate_elsewhere(&self, _: CertificateId) -> BoxFuture<'_, Option<Bytes>> {
+        Box::pin(async { None })
+    }
+
+    /// A block whose body is gone here, from another node, compared with its header. `None` where nobody who
+    /// was asked holds it.
+    fn block_elsewhere(&self, _: Height) -> BoxFuture<'_, Option<Block>> {
+        Box::pin(async { None })
+    }
+
     /// A page of certificates from the query index. Reads the store.
     fn query(&self, query: &CertificateQuery) -> Result<CertificateList, QueryError>;
 

@@ -20,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::backend::{CertificateQuery, Fault, Snapshot};
 use crate::encoding::{base64, pem_of};
 use crate::face::{Face, Shared};
-use crate::input::{Asks, Body, IdPath, certificates_of_pem, parse_id};
+use crate::input::{Asks, Body, Here, IdPath, certificates_of_pem, parse_id};
 use crate::problem::Problem;
 use crate::publication::{Asked, publication};
 use crate::style::{Style, cbor as cbor_answer};
@@ -123,7 +123,7 @@ fn read_publish(request: &PublishRequest) -> Result<(Vec<Vec<u8>>, Asked), Probl
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct With {
-    /// Whether to answer with the certificate itself, where the node holds it.
+    /// Whether to answer with the certificate itself, where this node or one that it can ask holds it.
     #[serde(default)]
     certificate: bool,
 }
@@ -159,7 +159,7 @@ pub(crate) async fn status(
 async fn status_answer(face: &Face, id: &CertificateId, with: With) -> Result<StatusAnswer, Problem> {
     let mut answer = status_of(&*face.backend.snapshot(), id)?;
     if with.certificate {
-        answer.pem = held(face, *id).await?.as_deref().map(pem_of);
+        answer.pem = found(face, *id).await?.as_deref().map(pem_of);
     }
     Ok(answer)
 }
@@ -214,17 +214,32 @@ async fn held(face: &Face, id: CertificateId) -> Result<Option<bytes::Bytes>, Pr
     Ok(face.read(move |backend| backend.certificate_der(&id)).await??)
 }
 
-async fn held_or_missing(face: &Face, id: CertificateId) -> Result<bytes::Bytes, Problem> {
-    let missing =
-        || Problem::new("certificate-not-held", format!("this node does not hold certificate {id}"));
-    held(face, id).await?.ok_or_else(missing)
+/// The certificate from here, or from another node (X.1409 C18).
+async fn found(face: &Face, id: CertificateId) -> Result<Option<bytes::Bytes>, Problem> {
+    match held(face, id).await? {
+        Some(der) => Ok(Some(der)),
+        None => Ok(face.backend.certificate_elsewhere(id).await),
+    }
+}
+
+async fn found_or_missing(
+    face: &Face,
+    id: CertificateId,
+    Here { here }: Here,
+) -> Result<bytes::Bytes, Problem> {
+    let der = if here { held(face, id).await? } else { found(face, id).await? };
+    let missing = || {
+        let others = if here { "" } else { ", nor does a node that it can ask" };
+        Problem::new("certificate-not-held", format!("this node does not hold certificate {id}{others}"))
+    };
+    der.ok_or_else(missing)
 }
 
 /// A certificate, DER
 #[utoipa::path(
     get, path = "/v1/certificates/{id}/der", tag = "Certificates",
     params(("id" = String, Path,
-        description = "SHA-256 of the certificate; colons and upper case are allowed")),
+        description = "SHA-256 of the certificate; colons and upper case are allowed"), Here),
     responses(
         (status = 200, description = "The certificate", body = Vec<u8>,
          content_type = "application/pkix-cert"),
@@ -235,8 +250,9 @@ async fn held_or_missing(face: &Face, id: CertificateId) -> Result<bytes::Bytes,
 pub(crate) async fn der(
     State(face): State<Shared>,
     IdPath(id): IdPath<CertificateId>,
+    Asks(here): Asks<Here>,
 ) -> Result<Response, Problem> {
-    let der = held_or_missing(&face, id).await?;
+    let der = found_or_missing(&face, id, here).await?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/pkix-cert"))], der).into_response())
 }
 
@@ -244,7 +260,7 @@ pub(crate) async fn der(
 #[utoipa::path(
     get, path = "/v1/certificates/{id}/pem", tag = "Certificates",
     params(("id" = String, Path,
-        description = "SHA-256 of the certificate; colons and upper case are allowed")),
+        description = "SHA-256 of the certificate; colons and upper case are allowed"), Here),
     responses(
         (status = 200, description = "The certificate", body = String,
          content_type = "application/x-pem-file"),
@@ -255,8 +271,9 @@ pub(crate) async fn der(
 pub(crate) async fn pem(
     State(face): State<Shared>,
     IdPath(id): IdPath<CertificateId>,
+    Asks(here): Asks<Here>,
 ) -> Result<Response, Problem> {
-    let der = held_or_missing(&face, id).await?;
+    let der = found_or_missing(&face, id, here).await?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/x-pem-file"))], pem_of(&der)).into_response())
 }
 
@@ -391,7 +408,7 @@ async fn key_answer(face: &Face, id: KeyId, with: With) -> Result<KeyAnswer, Pro
     for certificate in ids.iter().rev() {
         let mut answer = status_of(&*snapshot, certificate)?;
         if with.certificate {
-            answer.pem = held(face, *certificate).await?.as_deref().map(pem_of);
+            answer.pem = found(face, *certificate).await?.as_deref().map(pem_of);
         }
         certificates.push(answer);
     }

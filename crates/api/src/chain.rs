@@ -17,7 +17,7 @@ use utoipa::IntoParams;
 use crate::backend::HeldBlock;
 use crate::encoding::base64;
 use crate::face::{Face, Shared};
-use crate::input::{Asks, HeightPath};
+use crate::input::{Asks, HeightPath, Here};
 use crate::problem::Problem;
 use crate::style::{Style, cbor as cbor_answer};
 
@@ -125,7 +125,7 @@ fn lane_answer(body: &LaneBody) -> LaneAnswer {
 /// A block's bytes
 #[utoipa::path(
     get, path = "/v1/blocks/{height}/bytes", tag = "Chain",
-    params(("height" = String, Path, description = "A height, or `latest`")),
+    params(("height" = String, Path, description = "A height, or `latest`"), Here),
     responses(
         (status = 200, description = "CBOR", body = Vec<u8>, content_type = "application/cbor"),
         (status = 404, description = "Not there", body = ProblemDetails,
@@ -135,12 +135,20 @@ fn lane_answer(body: &LaneBody) -> LaneAnswer {
 pub(crate) async fn bytes(
     State(face): State<Shared>,
     HeightPath(height): HeightPath,
+    Asks(Here { here }): Asks<Here>,
 ) -> Result<Response, Problem> {
     let HeldBlock { block, complete } = held_block(&face, height).await?;
-    match complete {
-        true => Ok(cbor_answer(cbor::to_bytes(&block))),
-        false => {
-            let detail = format!("some bodies of block {} are gone", block.header.height);
+    if complete {
+        return Ok(cbor_answer(cbor::to_bytes(&block)));
+    }
+    let height = block.header.height;
+    let elsewhere = if here { None } else { face.backend.block_elsewhere(height).await };
+    match elsewhere {
+        Some(block) => Ok(cbor_answer(cbor::to_bytes(&block))),
+        None => {
+            let detail = format!(
+                "a body of block {height} was deleted here, as nothing in it is needed any more (X.1409 A.3)"
+            );
             Err(Problem::new("body-not-held", detail))
         }
     }

@@ -49,6 +49,16 @@ pub(crate) fn parse_id<T: Named32>(text: &str) -> Result<T, Problem> {
     Ok(T::from_bytes(bytes))
 }
 
+/// Where a body may come from.
+#[derive(Clone, Copy, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Here {
+    /// Whether to answer only with what this node itself holds. Otherwise it asks other nodes for what it has
+    /// deleted or never had, and compares it with the header or the identifier.
+    #[serde(default)]
+    pub(crate) here: bool,
+}
+
 /// The identifier in the path.
 pub(crate) struct IdPath<T>(pub(crate) T);
 

@@ -68,11 +68,12 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
         .hint("GET /v1/snapshots lists those that it holds"),
     row("no-finality", NOT_FOUND, "This block has no signatures of its own")
         .hint("a later block makes it final: GET /v1/headers?from=<height>"),
-    row("certificate-not-held", NOT_FOUND, "This node does not hold the certificate")
-        .hint("a ledger of identifiers holds no certificates; the status is at /v1/certificates/<id>"),
+    row("certificate-not-held", NOT_FOUND, "This node does not hold the certificate").hint(
+        "the status, with its proof, is at /v1/certificates/<id>; a backup node holds all certificates",
+    ),
     row("no-crl", NOT_FOUND, "This node has no CRL of that CA"),
     row("body-not-held", NOT_FOUND, "This node no longer holds the body")
-        .hint("ask a full node, or a backup node"),
+        .hint("ask a node that keeps all bodies: a backup node, or one without [prune] in its node.toml"),
     row("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "This path knows another method")
         .hint("the Allow header of this answer says which"),
     row("events-gone", StatusCode::GONE, "Those events are no longer kept")
@@ -120,6 +121,13 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
     row("algorithm-not-accepted", UNPROCESSABLE, "The signature algorithm is not accepted"),
     row("missing-role", FORBIDDEN, "The member has no role that allows this")
         .hint("a role is granted by vote: `tabellion propose grant-role`"),
+    row("wrong-kind-of-node", FORBIDDEN, "This kind of node does not do that")
+        .hint("docs/permissions.md says which node may do what"),
+    row("notice-names-no-block", UNPROCESSABLE, "The notice names no block"),
+    row("notice-not-ascending", UNPROCESSABLE, "The notice's blocks are out of order"),
+    row("notice-not-yet", UNPROCESSABLE, "The notice names a block that is not there yet"),
+    row("notice-on-full-ledger", UNPROCESSABLE, "A ledger of complete certificates needs no notice")
+        .hint("its nodes delete by themselves: [prune] in node.toml"),
     row("wrong-kind-of-key", FORBIDDEN, "This kind of key does not do that")
         .hint("docs/permissions.md says which key may do what"),
     row("quota-exceeded", UNPROCESSABLE, "The member's quota is used up")

@@ -234,7 +234,10 @@ async fn missing(face: &Face, id: TransactionId) -> Problem {
     let state = face.read(move |backend| backend.transaction(&id)).await;
     match state {
         Ok(Ok(TransactionState::Recorded(location))) => {
-            let detail = format!("the body of lane {} of block {} is gone", location.lane, location.height);
+            let detail = format!(
+                "the body of lane {} of block {} was deleted here, as nothing in it is needed any more",
+                location.lane, location.height
+            );
             Problem::new("body-not-held", detail)
         }
         Ok(Ok(TransactionState::Pending)) => {

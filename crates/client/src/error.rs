@@ -68,7 +68,7 @@ impl ClientError {
     /// failure.
     pub fn is_broken_proof(&self) -> bool {
         match self {
-            Self::Trust(TrustError::Genesis(_)) => false,
+            Self::Trust(TrustError::Genesis(_)) | Self::Chain(ChainFault::BodyGone { .. }) => false,
             Self::Trust(_) | Self::Offline(_) | Self::Chain(_) => true,
             Self::Archive(error) => error.is_broken_proof(),
             Self::Light(error) => {

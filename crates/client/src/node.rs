@@ -87,7 +87,15 @@ impl NodeError {
             _ => None,
         }
     }
+
+    /// Whether the node has deleted the body that was asked for, by its lane's rule (X.1409 A.3).
+    pub fn is_body_gone(&self) -> bool {
+        self.problem().is_some_and(|problem| problem.code == BODY_GONE)
+    }
 }
+
+/// Problem code of a node that deleted a body.
+const BODY_GONE: &str = "body-not-held";
 
 /// How a submission ends.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,17 +4,17 @@ use std::io::Write;
 
 use tabellion_ledger::cbor::{self, Writer};
 use tabellion_ledger::{
-    Block, CertificateId, FinalityProof, Header, Height, KeyId, RecordProof, StateKey, StateProof, TimeMs,
-    TransactionId,
+    Block, CertificateId, FinalityProof, Header, Height, KeyId, Outline, RecordProof, StateKey, StateProof,
+    TimeMs, TransactionId,
 };
 use tabellion_machine::ChainHeader;
 
 use crate::archive::{ArchiveError, ArchiveWriter};
 use crate::error::ClientError;
 use crate::light::{LightClient, LightError};
-use crate::node::NodeClient;
+use crate::node::{NodeClient, NodeError};
 use crate::offline::state_proof_from_base64;
-use crate::replay::{ChainCheck, ChainReport};
+use crate::replay::{ChainCheck, ChainFault, ChainReport};
 use crate::rest::HEADERS_PAGE;
 use crate::trust::{ProvedBy, ProvedKey, ProvedStatus, ProvedTransaction, Trust};
 
@@ -256,16 +256,21 @@ impl RelyingParty {
 
     /// Downloads and verifies all blocks up to the node's newest; with `execute`, executes them again. Calls
     /// `progress` with each verified height and the last one.
+    ///
+    /// A block whose body no node holds any more is verified by its headers; it cannot be executed.
     pub async fn verify_chain(
         &mut self,
         execute: bool,
         progress: impl FnMut(Height, Height),
     ) -> Result<ChainReport, ClientError> {
-        self.walk_chain(execute, |_| Ok(()), progress).await.map(|(report, _)| report)
+        let nothing = |_: Option<&Block>, _: Height| Ok(());
+        self.walk_chain(execute, nothing, progress).await.map(|(report, _)| report)
     }
 
     /// Downloads and verifies all blocks up to the node's newest and writes them to an archive; see
     /// [`crate::replay_archive`].
+    ///
+    /// Errors: [`ChainFault::BodyGone`] where no node holds a body any more.
     pub async fn export<W: Write>(
         &mut self,
         out: W,
@@ -273,17 +278,21 @@ impl RelyingParty {
     ) -> Result<ChainReport, ClientError> {
         let genesis = cbor::to_bytes(self.light.trust().genesis());
         let mut archive = ArchiveWriter::new(out, &genesis)?;
-        let (report, end) = self.walk_chain(false, |block| archive.block(block), progress).await?;
+        let keep = |block: Option<&Block>, height| match block {
+            Some(block) => Ok(archive.block(block)?),
+            None => Err(ChainFault::BodyGone { height }.into()),
+        };
+        let (report, end) = self.walk_chain(false, keep, progress).await?;
         let mut out = archive.finish(self.light.trust(), &end)?;
         out.flush().map_err(|source| ArchiveError::Io { doing: "write", source })?;
         Ok(report)
     }
 
-    /// Calls `each` with each verified block.
+    /// Calls `each` with each verified block, or none where its body is gone.
     async fn walk_chain(
         &mut self,
         execute: bool,
-        mut each: impl FnMut(&Block) -> Result<(), ArchiveError>,
+        mut each: impl FnMut(Option<&Block>, Height) -> Result<(), ClientError>,
         mut progress: impl FnMut(Height, Height),
     ) -> Result<(ChainReport, FinalityProof), ClientError> {
         use futures::StreamExt;
@@ -292,18 +301,41 @@ impl RelyingParty {
         self.know(&end.header).await?;
         let last = end.header.height;
         let mut check = ChainCheck::new(self.light.trust().clone(), execute)?;
-        let fetch = |height| self.nodes.block(Height(height));
+        let fetch = |height| self.fetch(Height(height));
         let mut blocks = futures::stream::iter(1..=last.0).map(fetch).buffered(BLOCKS_AHEAD);
         while let Some(block) = blocks.next().await {
-            let block = block?;
-            check.next(&block)?;
-            each(&block)?;
+            let height = check.next_height();
+            match block? {
+                Fetched::Block(block) => {
+                    check.next(&block)?;
+                    each(Some(&*block), height)?;
+                }
+                Fetched::Headers(header, outline) => {
+                    check.next_without_body(&header, &outline)?;
+                    each(None, height)?;
+                }
+            }
             progress(Height(check.next_height().0 - 1), last);
         }
         drop(blocks);
         let report = check.finish(&end)?;
         self.light.observe(&end)?;
         Ok((report, end))
+    }
+
+    /// A block, or its headers where its body is gone.
+    async fn fetch(&self, height: Height) -> Result<Fetched, NodeError> {
+        match self.nodes.block_of_any(height).await {
+            Err(error) if error.is_body_gone() => {}
+            outcome => return outcome.map(Box::new).map(Fetched::Block),
+        }
+        let headers = self.nodes.headers(height, 1).await?;
+        let outlines = self.nodes.outlines(height, 1, false).await?;
+        let (header, outline) =
+            headers.into_iter().next().zip(outlines.into_iter().next()).ok_or_else(|| {
+                self.nodes.unexpected("/v1/headers", "neither the block's body nor its headers")
+            })?;
+        Ok(Fetched::Headers(Box::new(header.header().clone()), outline))
     }
 
     /// The newest block that has signatures of its own.
@@ -316,6 +348,12 @@ impl RelyingParty {
             }
         }
     }
+}
+
+/// What nodes hold of a block.
+enum Fetched {
+    Block(Box<Block>),
+    Headers(Box<Header>, Outline),
 }
 
 /// The bytes of a proof file: the proof, behind the changes of validators that lead from the genesis document

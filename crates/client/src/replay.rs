@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use tabellion_ledger::merkle::Frontier;
-use tabellion_ledger::{Block, BlockFault, FinalityProof, Header, HeaderHash, Height, Lane, LaneState};
+use tabellion_ledger::{
+    Block, BlockFault, FinalityProof, Header, HeaderHash, Height, Lane, LaneHeader, LaneState, Outline,
+};
 use tabellion_machine::{MemoryState, Notice, Replay, ReplayFault, RulesetFault};
 use thiserror::Error;
 
@@ -32,6 +34,12 @@ pub enum ChainFault {
         /// The lane.
         lane: Lane,
     },
+    /// A block that is to be executed has no body.
+    #[error("block {height} cannot be executed again: no node that was asked holds its body any more")]
+    BodyGone {
+        /// The block.
+        height: Height,
+    },
     /// Execution gives something else than the block says.
     #[error("executing the chain again gives another result")]
     Replay(#[from] ReplayFault),
@@ -58,6 +66,8 @@ pub struct ChainReport {
     pub blocks: u64,
     /// Transactions in them.
     pub transactions: u64,
+    /// Blocks of which a body is gone everywhere that was asked: verified by header and lane headers.
+    pub without_body: u64,
     /// Whether they were executed again.
     pub executed: bool,
     /// The last header and who finalised it, and with it all before.
@@ -72,6 +82,7 @@ pub struct ChainCheck {
     lanes: BTreeMap<Lane, LaneState>,
     replay: Option<Replay>,
     transactions: u64,
+    without_body: u64,
 }
 
 impl ChainCheck {
@@ -80,7 +91,7 @@ impl ChainCheck {
         let header = tabellion_machine::genesis(trust.genesis())?.block.header;
         let replay = if execute { Some(Replay::new(trust.genesis())?) } else { None };
         let (history, lanes) = (Frontier::default(), BTreeMap::new());
-        Ok(Self { trust, header, history, lanes, replay, transactions: 0 })
+        Ok(Self { trust, header, history, lanes, replay, transactions: 0, without_body: 0 })
     }
 
     /// The height of the next block.
@@ -96,20 +107,9 @@ impl ChainCheck {
     /// Verifies the next block. Returns what happened in it, where blocks are executed.
     pub fn next(&mut self, block: &Block) -> Result<Vec<Notice>, ChainFault> {
         let height = block.header.height;
-        let mut history = self.history.clone();
-        history.push(self.header.leaf());
-        check_link(&self.header, &history, &block.header)?;
+        let history = self.history_of(&block.header)?;
         block.check_body().map_err(|fault| ChainFault::Body { height, fault })?;
-        for body in &block.lanes {
-            let state = self.lanes.entry(body.header.lane).or_default();
-            let follows =
-                body.header.previous == state.tip && body.header.history_root == state.history.root();
-            if !follows {
-                return Err(ChainFault::LaneLink { height, lane: body.header.lane });
-            }
-            state.history.push(body.header.leaf());
-            state.tip = body.header.hash();
-        }
+        self.link_lanes(height, block.lanes.iter().map(|body| &body.header))?;
         let notices = match &mut self.replay {
             Some(replay) => replay.accept(block)?.notices,
             None => Vec::new(),
@@ -117,6 +117,48 @@ impl ChainCheck {
         self.transactions += u64::try_from(block.transaction_count()).unwrap_or_default();
         (self.header, self.history) = (block.header.clone(), history);
         Ok(notices)
+    }
+
+    /// Verifies the next block where a body of it was deleted: by its header and lane headers, which stay.
+    ///
+    /// Source: X.1409 A.3. Refuses: [`ChainFault::BodyGone`] where blocks are executed.
+    pub fn next_without_body(&mut self, header: &Header, outline: &Outline) -> Result<(), ChainFault> {
+        let height = header.height;
+        if self.replay.is_some() {
+            return Err(ChainFault::BodyGone { height });
+        }
+        let history = self.history_of(header)?;
+        outline.check(header).map_err(|fault| ChainFault::Body { height, fault })?;
+        self.link_lanes(height, outline.lanes.iter().map(|lane| &lane.header))?;
+        let count = |lane: &LaneHeader| u64::from(lane.record_count);
+        self.transactions += outline.lanes.iter().map(|lane| count(&lane.header)).sum::<u64>();
+        self.without_body += 1;
+        (self.header, self.history) = (header.clone(), history);
+        Ok(())
+    }
+
+    /// Checks that a header follows; the history that the one after it must carry.
+    fn history_of(&self, header: &Header) -> Result<Frontier, ChainFault> {
+        let mut history = self.history.clone();
+        history.push(self.header.leaf());
+        check_link(&self.header, &history, header)?;
+        Ok(history)
+    }
+
+    fn link_lanes<'a>(
+        &mut self,
+        height: Height,
+        headers: impl Iterator<Item = &'a LaneHeader>,
+    ) -> Result<(), ChainFault> {
+        for header in headers {
+            let state = self.lanes.entry(header.lane).or_default();
+            if header.previous != state.tip || header.history_root != state.history.root() {
+                return Err(ChainFault::LaneLink { height, lane: header.lane });
+            }
+            state.history.push(header.leaf());
+            state.tip = header.hash();
+        }
+        Ok(())
     }
 
     /// Ends at the last block, which a quorum must have finalised; that makes all before it final too.
@@ -133,6 +175,7 @@ impl ChainCheck {
             return Err(ChainFault::OtherEnd { proved, last });
         }
         let (blocks, executed) = (self.header.height.0, self.replay.is_some());
-        Ok(ChainReport { blocks, transactions: self.transactions, executed, by })
+        let Self { transactions, without_body, .. } = self;
+        Ok(ChainReport { blocks, transactions, without_body, executed, by })
     }
 }

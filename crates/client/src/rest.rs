@@ -15,6 +15,8 @@ use tabellion_machine::{
 use crate::node::{NodeClient, NodeError};
 use crate::offline::PROOF_BYTES_MAX;
 
+/// What asks a node for what it holds itself.
+const HERE: [(&str, &str); 1] = [("here", "true")];
 /// Headers in one answer.
 pub const HEADERS_PAGE: usize = 1000;
 /// Hand-overs in one answer.
@@ -63,6 +65,12 @@ impl NodeClient {
         self.bytes(&format!("/v1/certificates/{id}/der"), &[]).await
     }
 
+    /// The same, where the node itself holds it; it asks no other node.
+    pub async fn certificate_der_here(&self, id: &CertificateId) -> Result<Vec<u8>, NodeError> {
+        self.bytes(&format!("/v1/certificates/{id}/der"), &HERE.map(|(name, value)| (name, value.to_owned())))
+            .await
+    }
+
     /// The certificates of a key, each with its status and proof.
     pub async fn key(&self, id: &KeyId) -> Result<KeyAnswer, NodeError> {
         self.json(&format!("/v1/keys/{id}"), &[]).await
@@ -107,6 +115,31 @@ impl NodeClient {
     /// A block.
     pub async fn block(&self, height: Height) -> Result<Block, NodeError> {
         self.cbor(&format!("/v1/blocks/{height}/bytes"), BLOCK_WIRE_BYTES_MAX).await
+    }
+
+    /// A block, where the node itself holds its body; it asks no other node.
+    pub async fn block_here(&self, height: Height) -> Result<Block, NodeError> {
+        let path = format!("/v1/blocks/{height}/bytes");
+        let bytes = self.bytes(&path, &HERE.map(|(name, value)| (name, value.to_owned()))).await?;
+        cbor::from_bytes(&bytes, BLOCK_WIRE_BYTES_MAX)
+            .map_err(|error| self.unexpected(&path, &error.to_string()))
+    }
+
+    /// A block from the first of the nodes that holds its body.
+    ///
+    /// Errors: that of the last node, where all that answer have deleted it ([`NodeError::is_body_gone`]).
+    pub async fn block_of_any(&self, height: Height) -> Result<Block, NodeError> {
+        let mut outcome = self.block(height).await;
+        for _ in 1..self.node_count() {
+            match outcome {
+                Err(error) if error.is_body_gone() => {
+                    self.next_node();
+                    outcome = self.block(height).await;
+                }
+                outcome => return outcome,
+            }
+        }
+        outcome
     }
 
     /// The signatures under a block.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::action::ActionKind;
 use crate::member::Role;
+use crate::node::NodeRole;
 use crate::signing::Owner;
 
 /// Who may do something.
@@ -20,6 +21,8 @@ pub enum Permission {
     AnyOf(&'static [Role]),
     /// A node of an active member.
     Node,
+    /// A node of an active member, if it is for one of these purposes.
+    NodeFor(&'static [NodeRole]),
     /// An active member by its own key, or one of its nodes.
     MemberOrNode,
     /// An invitation of an active member.
@@ -35,12 +38,20 @@ impl Permission {
         }
     }
 
+    /// What a node must be for; empty where any will do.
+    pub fn node_roles(&self) -> &'static [NodeRole] {
+        match self {
+            Self::NodeFor(roles) => roles,
+            _ => &[],
+        }
+    }
+
     /// Which keys can have it at all, in words.
     pub fn keys(&self) -> &'static str {
         match self {
             Self::Member | Self::MemberWith(_) => "member",
             Self::AnyOf(_) => "member or account",
-            Self::Node => "node",
+            Self::Node | Self::NodeFor(_) => "node",
             Self::MemberOrNode => "member or node",
             Self::Invitation => "invitation",
         }
@@ -51,13 +62,13 @@ impl Permission {
         match self {
             Self::Member | Self::MemberWith(_) => matches!(owner, Owner::Member),
             Self::AnyOf(_) => matches!(owner, Owner::Member | Owner::Account(_)),
-            Self::Node => matches!(owner, Owner::Node(_)),
+            Self::Node | Self::NodeFor(_) => matches!(owner, Owner::Node(_)),
             Self::MemberOrNode => matches!(owner, Owner::Member | Owner::Node(_)),
             Self::Invitation => matches!(owner, Owner::Invitation),
         }
     }
 
-    /// Whether a valid key of this owner, with these roles in force, has it.
+    /// Whether a valid key of this owner, with these roles in force, has it; of a node, whatever it is for.
     pub fn allows(&self, owner: &Owner, roles: &[Role]) -> bool {
         let needed = self.roles();
         self.suits(owner) && (needed.is_empty() || needed.iter().any(|role| roles.contains(role)))
@@ -92,10 +103,14 @@ pub fn permission_matrix(rows: &[PermissionRow]) -> String {
         let any_name = "any".parse().expect("invariant: a name of letters");
         let any_node = crate::node::NodeId::default();
         let owners = [Owner::Member, Owner::Account(any_name), Owner::Node(any_node), Owner::Invitation];
-        let cell = |owner: &Owner| match (permission.suits(owner), permission.roles()) {
+        let needed: Vec<&str> = match permission.node_roles() {
+            [] => permission.roles().iter().map(|role| role.name()).collect(),
+            roles => roles.iter().map(|role| role.name()).collect(),
+        };
+        let cell = |owner: &Owner| match (permission.suits(owner), needed.is_empty()) {
             (false, _) => "no".to_owned(),
-            (true, []) => "yes".to_owned(),
-            (true, roles) => roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", "),
+            (true, true) => "yes".to_owned(),
+            (true, false) => needed.join(", "),
         };
         let cells: Vec<String> = owners.iter().map(cell).collect();
         text.push_str(&format!("| {action} | {} |\n", cells.join(" | ")));

@@ -71,6 +71,16 @@ pub enum Refusal {
         /// Roles of which one is needed.
         needed: Vec<Role>,
     },
+    /// The node is not for this.
+    #[error("key {key} is that of a node of role {role}; needed is {}", node_names(.needed))]
+    WrongKindOfNode {
+        /// The key.
+        key: KeyId,
+        /// What the node is for.
+        role: NodeRole,
+        /// What would do.
+        needed: Vec<NodeRole>,
+    },
     /// A key of this kind never does that.
     #[error("key {key} is a key of a {owner}; this asks for a key of a {needed}")]
     WrongKindOfKey {
@@ -605,6 +615,10 @@ pub enum Refusal {
         /// Since when.
         height: Height,
     },
+}
+
+fn node_names(roles: &[NodeRole]) -> String {
+    roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(" or ")
 }
 
 fn names(roles: &[Role]) -> String {

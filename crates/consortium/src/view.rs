@@ -10,7 +10,7 @@ use crate::key::{
     pending_key, proposal_key, roster_key, stop_key, usage_key,
 };
 use crate::member::{Member, Members, Role};
-use crate::node::{Invitation, Invitations, Node, NodeId, Nodes};
+use crate::node::{Invitation, Invitations, Node, NodeId, NodeRole, Nodes};
 use crate::parameters::{Parameters, TransactionRules};
 use crate::permission::Permission;
 use crate::proposal::{Agenda, Proposal, ProposalNumber};
@@ -31,6 +31,8 @@ pub struct Submitter {
     /// The roles in force: the member's; an account's as far as its member has them; none for nodes and
     /// invitations.
     pub roles: Vec<Role>,
+    /// What the node is for, where the key is a node's.
+    pub node_role: Option<NodeRole>,
     /// The member's quota.
     pub quota: MemberQuota,
 }
@@ -49,6 +51,10 @@ impl Submitter {
     /// Refuses whoever does not have a permission: the wrong kind of key, or none of the roles.
     pub fn require(&self, permission: &Permission) -> Result<(), Refusal> {
         self.require_kind(permission)?;
+        let purposes = permission.node_roles();
+        if let Some(role) = self.node_role.filter(|role| !purposes.is_empty() && !purposes.contains(role)) {
+            return Err(Refusal::WrongKindOfNode { key: self.key.id(), role, needed: purposes.to_vec() });
+        }
         match permission.roles() {
             [] => Ok(()),
             needed => self.require_any(needed),
@@ -99,6 +105,10 @@ pub fn submitter(view: &dyn View, key: &KeyId) -> Result<Submitter, Refusal> {
             height: member.since.height,
         });
     }
+    let node_role = match &owner {
+        Owner::Node(id) => node(view, id).map(|node| node.role),
+        _ => None,
+    };
     let roles = match &owner {
         Owner::Member => member.roles,
         Owner::Account(name) => {
@@ -111,7 +121,7 @@ pub fn submitter(view: &dyn View, key: &KeyId) -> Result<Submitter, Refusal> {
         }
         Owner::Invitation | Owner::Node(_) => Vec::new(),
     };
-    Ok(Submitter { member: id, key: public, owner, roles, quota: member.quota })
+    Ok(Submitter { member: id, key: public, owner, roles, node_role, quota: member.quota })
 }
 
 /// The ledger's parameters.

@@ -19,6 +19,7 @@ mod permission;
 mod refusal;
 mod replay;
 mod request;
+mod retention;
 mod ruleset;
 mod transaction;
 
@@ -39,6 +40,7 @@ pub use permission::permissions;
 pub use refusal::Refusal;
 pub use replay::{MemoryState, Replay, ReplayFault};
 pub use request::{PublishRequest, VerifyRequest, WindowRequest};
+pub use retention::{Retention, retention, shortened};
 pub use ruleset::{LEDGER_VERSION, Ruleset, RulesetFault};
 pub use transaction::{Checked, Work, check, check_recorded, dry_run, submit, would_apply};
 

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use tabellion_consortium::{self as consortium, Submitter, submitter};
+use tabellion_consortium::{self as consortium, Permission, Submitter, submitter};
 use tabellion_ledger::{
     Context, Effects, Hash, Header, Lane, LedgerId, TimeMs, Transaction, TransactionId, View, Writes,
 };
 use tabellion_pki as pki;
 
 use crate::event::Event;
-use crate::permission::PUBLISHERS;
+use crate::permission::{NOTIFIERS, PUBLISHERS};
 use crate::refusal::Refusal;
 use crate::ruleset::{Ruleset, judge};
 
@@ -148,10 +148,18 @@ fn check_signature(
     let by = submitter(view, &transaction.submitter())?;
     by.require_algorithm(&rules.parameters().transaction)?;
     if transaction.content().lane == Lane::Certificate {
-        by.require(&PUBLISHERS)?;
+        by.require(permission_for(transaction))?;
     }
     transaction.envelope().verify(&by.key).map_err(Refusal::Signature)?;
     Ok(by)
+}
+
+/// Who may do what a transaction of the certificate lane asks for.
+fn permission_for(transaction: &Transaction) -> &'static Permission {
+    match pki::Action::is_notice(&transaction.content().action) {
+        true => &NOTIFIERS,
+        false => &PUBLISHERS,
+    }
 }
 
 fn check_consortium(transaction: &Transaction, by: &Submitter, rules: &Ruleset) -> Result<Work, Refusal> {
@@ -225,7 +233,7 @@ pub(crate) fn apply(
         }
         Work::Certificate(request) => {
             consortium::require_running(view)?;
-            by.require(&PUBLISHERS)?;
+            by.require(permission_for(&checked.transaction))?;
             let key = checked.transaction.submitter();
             let effects = pki::apply(request, &key, ctx, &rules.certificate_rules(), view)?;
             Ok(joined(usage, effects, Event::Certificate))

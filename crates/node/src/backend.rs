@@ -10,6 +10,7 @@ use tabellion_api::{
     Announcement, Backend, CertificateQuery, Fault, Gateway, HeldBlock, Lookup, QueryError, SubmitError,
     SubscribeError, TransactionState,
 };
+use tabellion_client::NodeClient;
 use tabellion_consortium::Genesis;
 use tabellion_engine::{EngineStatus, Voting};
 use tabellion_ledger::limits::LANE_HEADER_BYTES_MAX;
@@ -19,11 +20,12 @@ use tabellion_ledger::{
     ProvedHeader, RecordProof, StateKey, StateProof, Transaction, TransactionId, View, cbor, merkle,
 };
 use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location};
-use tabellion_pki::certificate;
+use tabellion_pki::{certificate, scheduled};
 use tokio::sync::{Semaphore, broadcast};
 
 use crate::clock::now;
 use crate::core::{AnnouncedBlock, Core, NotTaken, Provable};
+use crate::elsewhere::Elsewhere;
 use crate::index::Index;
 use crate::lookup::NodeLookup;
 use crate::metrics;
@@ -54,6 +56,7 @@ pub struct NodeBackend {
     gateway: Option<Arc<dyn Gateway>>,
     name: String,
     checks: Arc<Semaphore>,
+    elsewhere: Elsewhere,
 }
 
 impl NodeBackend {
@@ -65,10 +68,11 @@ impl NodeBackend {
         engine_metrics: Box<dyn Fn() -> String + Send + Sync>,
         gateway: Option<Arc<dyn Gateway>>,
         name: String,
+        others: Vec<Arc<NodeClient>>,
     ) -> Self {
-        let checks = Arc::new(Semaphore::new(CHECKS_MAX));
+        let (checks, elsewhere) = (Arc::new(Semaphore::new(CHECKS_MAX)), Elsewhere::new(others));
         let lookup = index.clone().map(|index| NodeLookup::new(core.clone(), index));
-        Self { core, index, lookup, status, engine_metrics, gateway, name, checks }
+        Self { core, index, lookup, status, engine_metrics, gateway, name, checks, elsewhere }
     }
 
     fn status_word(&self) -> &'static str {
@@ -128,7 +132,12 @@ impl NodeBackend {
         let body = self.core.store().lane_body(record.published_height, lane)?;
         let transactions = body.map(|body| body.transactions).unwrap_or_default();
         let mut attachments = transactions.iter().flat_map(Transaction::attachments);
-        Ok(attachments.find(|der| CertificateId::of(der) == *id).map(|der| Bytes::copy_from_slice(der)))
+        if let Some(der) = attachments.find(|der| CertificateId::of(der) == *id) {
+            return Ok(Some(Bytes::copy_from_slice(der)));
+        }
+        // A backup node of a ledger of identifiers.
+        let carried = self.core.store().carried(record.published_height, lane)?;
+        Ok(carried.into_iter().find(|der| CertificateId::of(der) == *id).map(Bytes::from))
     }
 }
 
@@ -325,6 +334,20 @@ impl Backend for NodeBackend {
             Some(der) => Ok(Some(Bytes::from(der))),
             None => self.published_certificate(id).map_err(Fault::new),
         }
+    }
+
+    fn certificate_elsewhere(&self, id: CertificateId) -> BoxFuture<'_, Option<Bytes>> {
+        let state = &self.core.provable().state;
+        // Nobody is asked for what the ledger does not know.
+        let is_known = certificate(state, &id).is_some() || scheduled(state, &id).is_some();
+        Box::pin(async move { if is_known { self.elsewhere.certificate(id).await } else { None } })
+    }
+
+    fn block_elsewhere(&self, height: Height) -> BoxFuture<'_, Option<Block>> {
+        Box::pin(async move {
+            let header = self.core.store().header(height).ok().flatten()?;
+            self.elsewhere.block(header).await
+        })
     }
 
     fn query(&self, query: &CertificateQuery) -> Result<CertificateList, QueryError> {

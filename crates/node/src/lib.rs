@@ -21,6 +21,7 @@ mod checker;
 mod clock;
 pub mod core;
 mod drain;
+mod elsewhere;
 mod error;
 pub mod index;
 mod indexer;
@@ -29,6 +30,7 @@ mod lookup;
 mod metrics;
 mod node;
 mod pool;
+mod prune;
 pub mod store;
 pub mod sync;
 
@@ -38,3 +40,7 @@ pub use drain::{Drain, DrainProgress};
 pub use error::{NodeError, chain};
 pub use node::{FaceSettings, INDEX_FOLDER, Node, NodeSettings, StatusSettings};
 pub use pool::{Pool, PoolFull, PoolLimits};
+pub use prune::{
+    ArchiveError, ArchivedBody, BodyArchive, KEEP_MS, PruneError, PruneReport, PruneSettings, Pruned, Pruner,
+    Step,
+};

@@ -9,7 +9,8 @@ use crate::core::{Core, Counters};
 
 /// The metrics of a node's core, as Prometheus text.
 pub fn text(core: &Core, status: &StatusView) -> String {
-    let Counters { submitted, refused, received, inbox_dropped, committed } = core.counters();
+    let counters = core.counters();
+    let Counters { submitted, refused, received, inbox_dropped, committed, .. } = counters;
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let newest = core.newest();
     let rows = [
@@ -48,6 +49,14 @@ pub fn text(core: &Core, status: &StatusView) -> String {
         ("received_total", "counter", "Transactions taken from other nodes.", count(received)),
         ("inbox_dropped_total", "counter", "Messages of other nodes dropped.", count(inbox_dropped)),
         ("committed_total", "counter", "Transactions committed.", count(committed)),
+        ("pruned_bodies_total", "counter", "Bodies deleted by A.3.", count(&counters.pruned_bodies)),
+        ("pruned_bytes_total", "counter", "Bytes of those.", count(&counters.pruned_bytes)),
+        (
+            "untrue_notices_total",
+            "counter",
+            "Blocks in optimisation notices that were not true; nothing is deleted by them.",
+            count(&counters.untrue_notices),
+        ),
     ];
     let mut text = String::new();
     for (name, kind, help, value) in rows {

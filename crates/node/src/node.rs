@@ -29,6 +29,7 @@ use crate::index::Index;
 use crate::indexer;
 use crate::key_watch::KeyWatch;
 use crate::pool::PoolLimits;
+use crate::prune::{PruneError, PruneReport, PruneSettings, Pruned, Pruner};
 use crate::store::{Store, StoreConfig};
 use crate::sync::{STORE_FOLDER, fetch_bodies};
 
@@ -98,9 +99,11 @@ pub struct NodeSettings {
     pub face: Option<FaceSettings>,
     /// OCSP, CRLs and IKEv2 look-up, if it has them; they need the query index.
     pub status: Option<StatusSettings>,
-    /// Nodes that bodies below the node's floor are fetched from; see [`crate::sync`]. Empty: they never
-    /// come.
-    pub bodies_from: Vec<NodeClient>,
+    /// Other nodes: bodies below the node's floor are fetched from them (see [`crate::sync`]; without them
+    /// they never come), and they are asked for what is gone here.
+    pub bodies_from: Vec<Arc<NodeClient>>,
+    /// Deletes bodies by itself, if the operator wants it.
+    pub prune: Option<PruneSettings>,
     /// Signs for clients that cannot, if the operator gave a key.
     pub gateway: Option<Arc<dyn Gateway>>,
 }
@@ -167,7 +170,10 @@ impl Node {
             let follow = indexer::follow(core.clone(), index.clone(), waits);
             threads.push(start_thread("index", &stop, &fail, follow)?);
         }
+        let prune = crate::prune::run(core.clone(), settings.prune);
+        threads.push(start_thread("prune", &stop, &fail, prune)?);
         let (stop_face, face_stopped) = watch::channel(false);
+        let others = settings.bodies_from.clone();
         let bodies = fetch_in_background(store, settings.bodies_from, face_stopped.clone(), fail.clone());
         let mut node = Self {
             core: core.clone(),
@@ -184,7 +190,8 @@ impl Node {
             wanted_key,
         };
         let metrics = node.engine.metrics_source();
-        let backend = NodeBackend::new(core, index, status, metrics, settings.gateway, settings.name);
+        let backend =
+            NodeBackend::new(core, index, status, metrics, settings.gateway, settings.name, others);
         let backend: Arc<dyn Backend> = Arc::new(backend);
         let until = move || {
             let mut stopped = face_stopped.clone();
@@ -234,6 +241,26 @@ impl Node {
     /// Where OCSP, CRLs and IKEv2 look-up listen.
     pub fn status_address(&self) -> Option<SocketAddr> {
         self.status_address
+    }
+
+    /// What [`Node::prune`] would delete now.
+    pub async fn prune_report(&self, keep_ms: u64) -> Result<PruneReport, NodeError> {
+        let store = self.core.store().clone();
+        blocking(move || {
+            store.checkpoint(now()).map_err(NodeError::Store)?;
+            Pruner::new(store, keep_ms).dry_run().map_err(NodeError::Store)
+        })
+        .await
+    }
+
+    /// Deletes all bodies in which nothing is needed any more, while the node goes on.
+    pub async fn prune(&self, settings: PruneSettings) -> Result<Pruned, PruneError> {
+        let core = self.core.clone();
+        blocking(move || {
+            core.store().checkpoint(now())?;
+            crate::prune::pass(&core, &settings, || false)
+        })
+        .await
     }
 
     /// Resolves when a part of the node has failed; [`Node::stop`] tells why.
@@ -294,10 +321,22 @@ impl Node {
     }
 }
 
+/// Runs what blocks on a thread where it may.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and whoever waits with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
 /// Fetches the bodies that the store wants; nothing to do for a store that holds every block.
 fn fetch_in_background(
     store: Arc<Store>,
-    nodes: Vec<NodeClient>,
+    nodes: Vec<Arc<NodeClient>>,
     stop: watch::Receiver<bool>,
     fail: watch::Sender<bool>,
 ) -> Option<Task<()>> {

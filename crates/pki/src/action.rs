@@ -6,6 +6,7 @@ use tabellion_ledger::limits::ENVELOPE_BYTES_MAX;
 use tabellion_ledger::{CertificateId, KeyId, TimeMs};
 
 use crate::change::{Renewal, StatusChange};
+use crate::notice::OptimisationNotice;
 use crate::state::Status;
 
 /// Certificates in one transaction: a CA's upload, or what one CRL says of them. Bounded so that one
@@ -17,6 +18,9 @@ pub const INTERMEDIATES_MAX: usize = 8;
 const PUBLISH: u64 = 0;
 const CHANGE: u64 = 1;
 const RENEW: u64 = 2;
+const NOTICE: u64 = 3;
+/// First bytes of a notice: the head of an array of two, and the number.
+const NOTICE_HEAD: [u8; 2] = [0x82, 0x03];
 
 /// A span of time, both ends included.
 ///
@@ -121,7 +125,8 @@ impl Wire for Entry {
 
 /// An action of the certificate lane.
 ///
-/// Shape: [number, arguments]; 0 publish: [[entry, ...]]; 1 change: [[status change, ...]]; 2 renew: renewal.
+/// Shape: [number, arguments]; 0 publish: [entry, ...]; 1 change: [status change, ...]; 2 renew: renewal; 3
+/// notice: [height, ...].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Publish certificates: all of them or none.
@@ -130,6 +135,8 @@ pub enum Action {
     Change(Vec<StatusChange>),
     /// Publish a certificate and revoke the one that it replaces (X.1409 C15).
     Renew(Box<Renewal>),
+    /// Say that nothing in some blocks is needed any more (X.1409 C21).
+    Notice(OptimisationNotice),
 }
 
 impl Action {
@@ -138,11 +145,16 @@ impl Action {
         cbor::from_bytes(bytes, ENVELOPE_BYTES_MAX)
     }
 
+    /// Whether the bytes of an action are those of a notice: permission is decided before they are parsed.
+    pub fn is_notice(bytes: &[u8]) -> bool {
+        bytes.starts_with(&NOTICE_HEAD)
+    }
+
     /// What it publishes.
     pub fn published(&self) -> &[Entry] {
         match self {
             Self::Publish(entries) => entries,
-            Self::Change(_) => &[],
+            Self::Change(_) | Self::Notice(_) => &[],
             Self::Renew(renewal) => std::slice::from_ref(&renewal.entry),
         }
     }
@@ -164,6 +176,10 @@ impl Wire for Action {
                 out.uint(RENEW);
                 renewal.encode(out);
             }
+            Self::Notice(notice) => {
+                out.uint(NOTICE);
+                notice.encode(out);
+            }
         }
     }
 
@@ -173,6 +189,7 @@ impl Wire for Action {
             PUBLISH => Ok(Self::Publish(input.list(ENTRIES_MAX)?)),
             CHANGE => Ok(Self::Change(input.list(ENTRIES_MAX)?)),
             RENEW => Ok(Self::Renew(Box::new(Renewal::decode(input)?))),
+            NOTICE => Ok(Self::Notice(OptimisationNotice::decode(input)?)),
             _ => Err(DecodeError::Value { field: "action of the certificate lane" }),
         }
     }

@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::key::{
     certificate_key, certificates_of_key_key, schedule_hour_key, schedule_index_key, scheduled_key,
 };
+use crate::notice::apply_notice;
 use crate::refusal::{EntryRefusal, Refusal, RefusedEntry};
 use crate::state::{
     CERTIFICATES_PER_KEY_MAX, CertificateRecord, KeyRecord, SCHEDULED_HOURS_MAX, SCHEDULED_PER_HOUR_MAX,
@@ -29,6 +30,8 @@ pub struct Rules<'a> {
     pub schedule_ahead_ms_max: u64,
     /// How old a CA's feedback may be when it is used. Unit: ms.
     pub evidence_age_ms_max: u64,
+    /// Whether the ledger records complete certificates; then its nodes optimise their storage by themselves.
+    pub records_certificates: bool,
 }
 
 impl Rules<'_> {
@@ -62,6 +65,9 @@ pub fn apply(
         Checked::Renew(renewal, entry) => {
             let outcome = change::apply_renewal(renewal, entry, by, ctx, rules, &mut work.state);
             work.take(renewal.old, outcome);
+        }
+        Checked::Notice(notice) => {
+            work.events.push(apply_notice(notice, by, ctx, rules, &mut work.state)?);
         }
     }
     work.finish()

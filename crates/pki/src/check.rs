@@ -10,6 +10,7 @@ use tabellion_ledger::{CertificateId, LedgerId, TimeMs};
 use crate::action::{Action, Entry};
 use crate::change::{Renewal, StatusChange};
 use crate::facts::Facts;
+use crate::notice::{OptimisationNotice, check_notice};
 use crate::refusal::{EntryRefusal, Refusal, RefusedEntry};
 use crate::state::Status;
 use crate::verify::{
@@ -28,6 +29,8 @@ pub enum Checked {
     Change(Vec<StatusChange>),
     /// Publish a certificate in the place of another one.
     Renew(Box<Renewal>, Box<CheckedEntry>),
+    /// Say that nothing in some blocks is needed any more.
+    Notice(OptimisationNotice),
 }
 
 impl Checked {
@@ -35,7 +38,7 @@ impl Checked {
     pub fn published(&self) -> &[CheckedEntry] {
         match self {
             Self::Publish(publish) => &publish.entries,
-            Self::Change(_) => &[],
+            Self::Change(_) | Self::Notice(_) => &[],
             Self::Renew(_, entry) => std::slice::from_ref(entry),
         }
     }
@@ -44,7 +47,7 @@ impl Checked {
     pub fn latest_expiry(&self) -> TimeMs {
         let published = self.published().iter().map(|entry| entry.entry.effective().until);
         let changed: Vec<TimeMs> = match self {
-            Self::Publish(_) => Vec::new(),
+            Self::Publish(_) | Self::Notice(_) => Vec::new(),
             Self::Change(changes) => changes.iter().map(|change| change.not_after).collect(),
             Self::Renew(renewal, _) => vec![renewal.old_not_after],
         };
@@ -102,6 +105,7 @@ pub fn check(
             learned.extend(from_entry);
             renewed(renewal, outcome)
         }
+        Action::Notice(notice) => checked_notice(notice),
     });
     (outcome, learned)
 }
@@ -121,7 +125,13 @@ pub fn check_recorded(action: &Action) -> Result<Checked, Refusal> {
             checked.map(Checked::Change)
         }
         Action::Renew(renewal) => renewed(renewal, check(&renewal.entry)),
+        Action::Notice(notice) => checked_notice(notice),
     }
+}
+
+fn checked_notice(notice: &OptimisationNotice) -> Result<Checked, Refusal> {
+    check_notice(notice)?;
+    Ok(Checked::Notice(notice.clone()))
 }
 
 fn renewed(renewal: &Renewal, entry: Result<CheckedEntry, EntryRefusal>) -> Result<Checked, Refusal> {
@@ -165,7 +175,7 @@ fn attached<'a>(action: &Action, attachments: &'a [Vec<u8>]) -> Result<Attached<
         named.extend(entry.intermediates.iter().chain([&entry.certificate]).copied());
     }
     match action {
-        Action::Publish(_) => {}
+        Action::Publish(_) | Action::Notice(_) => {}
         Action::Change(changes) => {
             named.extend(changes.iter().flat_map(|change| {
                 [change.certificate, change.issuer, CertificateId(change.evidence.hash.0)]

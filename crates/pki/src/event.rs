@@ -1,7 +1,7 @@
 //! What happened to certificates, for those who watch.
 
 use serde::{Deserialize, Serialize};
-use tabellion_ledger::{CertificateId, TimeMs};
+use tabellion_ledger::{CertificateId, Height, KeyId, TimeMs};
 
 use crate::state::CertificateRecord;
 
@@ -60,19 +60,27 @@ pub enum Event {
         /// The new certificate.
         by: CertificateId,
     },
+    /// A backup node says that nothing in some blocks is needed any more. Each node verifies that by itself.
+    Noticed {
+        /// The blocks, ascending.
+        heights: Vec<Height>,
+        /// The backup node's key.
+        by: KeyId,
+    },
 }
 
 impl Event {
-    /// The certificate that it is about.
-    pub fn certificate(&self) -> CertificateId {
+    /// The certificate that it is about; none where it is about blocks.
+    pub fn certificate(&self) -> Option<CertificateId> {
         match self {
+            Self::Noticed { .. } => None,
             Self::Published { certificate, .. }
             | Self::Scheduled { certificate, .. }
             | Self::Dropped { certificate, .. }
             | Self::Revoked { certificate, .. }
             | Self::Suspended { certificate, .. }
             | Self::Resumed { certificate, .. }
-            | Self::Renewed { certificate, .. } => *certificate,
+            | Self::Renewed { certificate, .. } => Some(*certificate),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Keys of the certificate lane's records in the state.
 
-use tabellion_ledger::{CertificateId, KeyId, StateKey, map};
+use tabellion_ledger::{CertificateId, Height, KeyId, StateKey, map};
 
 /// The record of a certificate.
 pub fn certificate_key(id: &CertificateId) -> StateKey {
@@ -20,6 +20,11 @@ pub fn scheduled_key(id: &CertificateId) -> StateKey {
 /// The publications that start within an hour.
 pub fn schedule_hour_key(hour: u64) -> StateKey {
     StateKey::new(map::CERTIFICATE_SCHEDULE, &[b"hour/", hour.to_be_bytes().as_slice()].concat())
+}
+
+/// The latest optimisation notice for the block at a height.
+pub fn notice_key(height: Height) -> StateKey {
+    StateKey::new(map::OPTIMISATION_NOTICE, &height.0.to_be_bytes())
 }
 
 /// The hours in which publications start.

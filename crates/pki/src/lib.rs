@@ -20,7 +20,9 @@ mod evidence;
 mod facts;
 mod issuer;
 mod key;
+mod notice;
 mod refusal;
+mod retention;
 mod staleness;
 mod state;
 mod verify;
@@ -37,8 +39,10 @@ pub use evidence::{
 };
 pub use facts::{Facts, NO_EXPIRY};
 pub use issuer::{IssuerName, is_issued_by};
-pub use key::{certificate_key, certificates_of_key_key, scheduled_key};
-pub use refusal::{ChangeRefusal, EntryRefusal, Refusal, RefusedEntry};
+pub use key::{certificate_key, certificates_of_key_key, notice_key, scheduled_key};
+pub use notice::{NOTICE_BLOCKS_MAX, NoticeRecord, OptimisationNotice, notice};
+pub use refusal::{ChangeRefusal, EntryRefusal, NoticeRefusal, Refusal, RefusedEntry};
+pub use retention::{retained_until, shortened};
 pub use staleness::{Stale, Staleness};
 pub use state::{CertificateRecord, KeyRecord, Scheduled, Status};
 pub use verify::{

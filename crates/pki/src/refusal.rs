@@ -1,6 +1,7 @@
 //! Why a request to the certificate lane is refused.
 
 mod change;
+mod notice;
 
 use serde::Serialize;
 use tabellion_ledger::{CertificateId, DecodeError, Height, KeyId, TimeMs};
@@ -10,6 +11,7 @@ use crate::state::Status;
 use crate::verify::CertificateRefusal;
 
 pub use change::ChangeRefusal;
+pub use notice::NoticeRefusal;
 
 /// A refusal of a whole transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -35,6 +37,9 @@ pub enum Refusal {
     /// Entries that are refused, each with its reason. The others are not recorded either.
     #[error("{}", describe(.0))]
     Entries(Vec<RefusedEntry>),
+    /// An optimisation notice is refused.
+    #[error(transparent)]
+    Notice(#[from] NoticeRefusal),
 }
 
 fn describe(refused: &[RefusedEntry]) -> String {
@@ -60,6 +65,7 @@ impl Refusal {
             Self::Empty => "empty-request",
             Self::UnusedAttachment { .. } => "unused-attachment",
             Self::AttachmentTwice { .. } => "attachment-twice",
+            Self::Notice(refusal) => refusal.code(),
             Self::Entries(refused) => refused.first().map_or("refused-entries", |entry| entry.refusal.code()),
         }
     }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde::Serialize;
 use tabellion_client::{
-    Certificate, ChainReport, ClientError, LightClient, LightError, RelyingParty, Trust, proof_file,
+    Certificate, ChainFault, ChainReport, ClientError, LightClient, LightError, RelyingParty, Trust,
+    proof_file,
 };
 use tabellion_consortium::{Parameters, parameters_key};
 use tabellion_ledger::{Height, TransactionId};
@@ -195,6 +196,7 @@ async fn proof(id: &str, out: &Path, context: &Context, output: Output) -> Done 
 struct Report {
     blocks: u64,
     transactions: u64,
+    without_body: u64,
     executed: bool,
     seconds: f64,
     proved_by: Signed,
@@ -210,10 +212,21 @@ async fn verify_chain(full: bool, context: &Context, output: Output) -> Done {
     });
     let outcome = outcome.await;
     bar.finish_and_clear();
-    let report = outcome?;
+    let report = outcome.map_err(body_gone)?;
     context.remember(&party);
     tell_report(&report, start.elapsed().as_secs_f64(), output);
     Ok(())
+}
+
+/// A body that is gone breaks no proof.
+fn body_gone(error: ClientError) -> Failure {
+    match &error {
+        ClientError::Chain(ChainFault::BodyGone { .. }) => {
+            Failure { kind: "body-gone".to_owned(), ..Failure::of(Code::Error, &error) }
+                .hint("name a node that keeps all bodies with --node, or restore them from an archive")
+        }
+        _ => Failure::from(error),
+    }
 }
 
 async fn export(out: &Path, context: &Context, output: Output) -> Done {
@@ -232,7 +245,7 @@ async fn export(out: &Path, context: &Context, output: Output) -> Done {
     });
     let outcome = outcome.await;
     bar.finish_and_clear();
-    let report = outcome.inspect_err(|_| drop(std::fs::remove_file(&aside)))?;
+    let report = outcome.map_err(body_gone).inspect_err(|_| drop(std::fs::remove_file(&aside)))?;
     std::fs::rename(&aside, out).map_err(|error| failed("write", out, &error))?;
     context.remember(&party);
     tell_report(&report, start.elapsed().as_secs_f64(), output);
@@ -255,9 +268,16 @@ fn tell_report(report: &ChainReport, seconds: f64, output: Output) {
         report.transactions,
         by_text(&report.by)
     ));
+    if report.without_body > 0 {
+        output.line(format!(
+            "          {} of them by their headers: their bodies were deleted (X.1409 A.3)",
+            report.without_body
+        ));
+    }
     output.value(&Report {
         blocks: report.blocks,
         transactions: report.transactions,
+        without_body: report.without_body,
         executed: report.executed,
         seconds,
         proved_by: Signed::from(&report.by),

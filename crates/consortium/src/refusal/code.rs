@@ -12,6 +12,7 @@ impl Refusal {
             Self::AccountClosed { .. } => "account-closed",
             Self::AlgorithmNotAccepted { .. } => "algorithm-not-accepted",
             Self::MissingRole { .. } => "missing-role",
+            Self::WrongKindOfNode { .. } => "wrong-kind-of-node",
             Self::WrongKindOfKey { .. } => "wrong-kind-of-key",
             Self::QuotaExceeded { .. } => "quota-exceeded",
             Self::Stopped { .. } => "stopped",

@@ -12,7 +12,7 @@ use tabellion_ledger::{
     PublicKey, Signature, TimeMs, Transaction, Validator, attachments_root, cbor,
 };
 use tabellion_machine::{Refusal, Replay, permissions, submit, would_apply};
-use tabellion_pki::{Entry, Facts, KeySignature, Renewal, Status, Window};
+use tabellion_pki::{Entry, Facts, KeySignature, OptimisationNotice, Renewal, Status, Window};
 
 /// X.1409 L9: what readers are told is what the code does.
 #[test]
@@ -171,6 +171,7 @@ impl World {
         let validity = Window { from: START, until: START };
         let action = match name {
             "change" => tabellion_pki::Action::Change(Vec::new()),
+            "notice" => tabellion_pki::Action::Notice(OptimisationNotice(vec![Height(0)])),
             _ => tabellion_pki::Action::Renew(Box::new(Renewal {
                 entry: Entry {
                     certificate: id,
@@ -271,7 +272,10 @@ fn signers() -> Vec<Signer> {
 fn allowed(permission: &Permission, by: &Signer) -> bool {
     let roles = permission.roles();
     let has_role = roles.is_empty() || roles.iter().any(|role| by.roles.contains(role));
-    permission.keys().split(" or ").any(|kind| kind == by.kind) && has_role
+    // The node of this test is a validator.
+    let purposes = permission.node_roles();
+    let has_purpose = purposes.is_empty() || purposes.contains(&NodeRole::Validator);
+    permission.keys().split(" or ").any(|kind| kind == by.kind) && has_role && has_purpose
 }
 
 /// X.1409 L9, IV.1: default deny, as the machine acts: every kind of key with every role, every action.
@@ -293,7 +297,7 @@ fn every_cell_of_the_matrix_is_what_the_machine_does() {
                 other => panic!("this test has no transaction for {other:?}"),
             };
             let code = world.judge(&transaction).err().map(|refusal| refusal.code());
-            let denied = matches!(code, Some("wrong-kind-of-key" | "missing-role"));
+            let denied = matches!(code, Some("wrong-kind-of-key" | "wrong-kind-of-node" | "missing-role"));
             let (kind, roles) = (by.kind, &by.roles);
             assert_eq!(
                 !denied,
@@ -304,5 +308,5 @@ fn every_cell_of_the_matrix_is_what_the_machine_does() {
             cells += 1;
         }
     }
-    assert_eq!(cells, 23 * 22);
+    assert_eq!(cells, 24 * 22);
 }

@@ -8,7 +8,9 @@ use tabellion_consortium::is_last_of_epoch;
 use tabellion_engine::{Application, Committee, NodeKey, StoreError as EngineStoreError, Work};
 use tabellion_ledger::limits::CLOCK_DRIFT_MS_MAX;
 use tabellion_ledger::{Block, Equivocation, FinalityProof, Header, HeaderHash, TimeMs, Transaction};
-use tabellion_machine::{Checked, Outcome, Parent, Proposal, Ruleset, build, execute, next_due, would_apply};
+use tabellion_machine::{
+    Checked, Outcome, Parent, Proposal, Ruleset, build, execute, next_due, shortened, would_apply,
+};
 
 use super::pending::Executed;
 use super::{Committed, Core, Provable, RECENT_BLOCKS, lock};
@@ -132,8 +134,16 @@ impl Core {
         let rules = executed.rules.clone().map_err(NodeError::Rules)?;
         let epoch_blocks = rules.parameters().block.epoch_blocks;
         self.store.sync().map_err(NodeError::Store)?;
+        // Before the state is the newest one, and so before a checkpoint of it: a crash between the two
+        // replays the block, which marks again.
+        for (height, lane) in shortened(&executed.outcome.notices, &self.committed().state) {
+            self.store.look_again(height, lane);
+        }
         self.store.commit(&executed.state).map_err(NodeError::Store)?;
         let state = self.store.tip();
+        if !rules.records_certificates() && self.is_backup() {
+            self.store.keep_carried();
+        }
         let header = Arc::new(block.header.clone());
         *self.committed.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
             Committed { header: header.clone(), state: state.clone(), rules };

@@ -90,6 +90,12 @@ pub struct Counters {
     pub inbox_dropped: AtomicU64,
     /// Transactions committed.
     pub committed: AtomicU64,
+    /// Bodies deleted by a lane's rule.
+    pub pruned_bodies: AtomicU64,
+    /// Bytes of their transactions.
+    pub pruned_bytes: AtomicU64,
+    /// Optimisation notices that were not true when they were given.
+    pub untrue_notices: AtomicU64,
 }
 
 /// The heart of a node.
@@ -222,6 +228,9 @@ impl Core {
         core.reopen_hand_over()?;
         core.refill_pool()?;
         core.hold_state(core.newest().time);
+        if core.is_backup() {
+            core.store.keep_carried();
+        }
         Ok(core)
     }
 

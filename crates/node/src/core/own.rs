@@ -3,9 +3,11 @@
 use ed25519_consensus::SigningKey;
 use tabellion_consortium::{Action, NodeKey, NodeRole, boundary, node_of_key};
 use tabellion_ledger::{
-    Algorithm, Content, Envelope, Equivocation, Lane, Signature, TimeMs, Transaction, attachments_root, cbor,
-    sha256,
+    Algorithm, Content, Envelope, Equivocation, Height, Lane, Signature, TimeMs, Transaction,
+    attachments_root, cbor, sha256,
 };
+
+use tabellion_pki::OptimisationNotice;
 
 use super::{Committed, Core};
 
@@ -59,15 +61,34 @@ impl Core {
         self.submit_own(&Action::Accuse(evidence), now);
     }
 
-    /// A refusal is most often that another node came first.
+    /// Whether this node stands on the ledger as a backup node.
+    pub(crate) fn is_backup(&self) -> bool {
+        let node = node_of_key(&self.committed().state, &self.identity.public);
+        node.is_some_and(|node| node.removed.is_none() && node.role == NodeRole::Backup)
+    }
+
+    /// Gives notice that nothing in these blocks is needed any more (X.1409 C21).
+    pub(crate) fn give_notice(&self, heights: Vec<Height>, now: TimeMs) {
+        if heights.is_empty() || self.rules().records_certificates() {
+            return;
+        }
+        tracing::info!(blocks = heights.len(), "giving notice of blocks in which nothing is needed any more");
+        let action = tabellion_pki::Action::Notice(OptimisationNotice(heights));
+        self.submit_signed(self.sign_own(Lane::Certificate, cbor::to_bytes(&action), now), now);
+    }
+
     fn submit_own(&self, action: &Action, now: TimeMs) {
-        let transaction = self.sign_own(cbor::to_bytes(action), now);
+        self.submit_signed(self.sign_own(Lane::Consortium, cbor::to_bytes(action), now), now);
+    }
+
+    /// A refusal is most often that another node came first.
+    fn submit_signed(&self, transaction: Transaction, now: TimeMs) {
         if let Err(reason) = self.submit(transaction, now) {
             tracing::debug!(?reason, "a transaction of the node's own is not taken");
         }
     }
 
-    fn sign_own(&self, action: Vec<u8>, now: TimeMs) -> Transaction {
+    fn sign_own(&self, lane: Lane, action: Vec<u8>, now: TimeMs) -> Transaction {
         let valid_until = now.plus(LIFETIME_MS);
         // The same action at the same time is the same transaction: that is just right here.
         let digest = sha256(&[action.as_slice(), &valid_until.0.to_be_bytes()].concat());
@@ -75,7 +96,7 @@ impl Core {
         nonce.copy_from_slice(&digest[..16]);
         let content = Content {
             ledger: self.ledger(),
-            lane: Lane::Consortium,
+            lane,
             valid_until,
             nonce,
             action,

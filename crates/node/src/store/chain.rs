@@ -1,26 +1,29 @@
 //! Blocks, their transactions and the votes that finalise them: `chain.redb`.
 
 mod bodies;
+mod due;
 mod hand_over;
 mod pool;
 mod read;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-use redb::{Database, ReadableTable};
+use redb::{Database, ReadableTable, ReadableTableMetadata};
 use tabellion_ledger::{Block, HeaderHash, Height, Lane, LedgerId, TransactionId};
 
 use super::ranges::Ranges;
 use super::rows::{
-    FINALITY, HAND_OVER, HEADER, HEIGHT, HELD_BLOCKS, LANE_HEADER, PLACE, POOL, PlaceRow, RANGE, TRANSACTION,
-    prepare, read,
+    CARRIED, DUE, FINALITY, HAND_OVER, HEADER, HEIGHT, HELD_BLOCKS, INDEXED, LANE_HEADER, META, PLACE, POOL,
+    PlaceRow, RANGE, TRANSACTION, prepare, read,
 };
 use super::{Store, StoreError, reading, writing};
 
+pub use self::due::{Deleted, Due, Found};
 pub(super) use self::read::stored_header;
-pub(super) use self::write::{BODY_DELETED, write_block, write_header};
+pub(super) use self::write::{BODY_DELETED, Look, write_block, write_header};
 
 /// Where a transaction stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +54,9 @@ pub struct StoredTransaction {
 /// Changes of the pool's journal, each with a number, so that a later change is not taken for a written one.
 type PoolChanges = BTreeMap<TransactionId, (u64, Option<Arc<[u8]>>)>;
 
+/// Bodies to be looked at soon (height, lane), each with a number, for the same reason.
+type Marks = BTreeMap<(u64, u16), u64>;
+
 /// Rows that wait for the next sync. Reads see them.
 #[derive(Debug, Default)]
 struct Staged {
@@ -60,6 +66,11 @@ struct Staged {
     places: HashMap<TransactionId, Place>,
     pool: PoolChanges,
     pool_changes: u64,
+    /// Blocks with what travelled beside them, where that is kept.
+    carried: BTreeMap<u64, Arc<Block>>,
+    /// Bodies to be looked at soon, each with the number of its mark.
+    marks: Marks,
+    mark_changes: u64,
 }
 
 /// Heights held, staged ones included.
@@ -75,6 +86,8 @@ pub(super) struct Chain {
     database: Database,
     staged: RwLock<Staged>,
     held: RwLock<Held>,
+    /// Whether what travels beside blocks is kept.
+    keeps_carried: AtomicBool,
     /// What the range table says; held while staged rows are written, so that one sync runs at a time.
     durable: Mutex<Held>,
 }
@@ -92,6 +105,13 @@ impl Chain {
             transaction.open_table(RANGE)?;
             transaction.open_table(POOL)?;
             transaction.open_table(HAND_OVER)?;
+            transaction.open_table(DUE)?;
+            transaction.open_table(CARRIED)?;
+            // A store without blocks has none that were written before there were such rows.
+            let mut meta = transaction.open_table(META)?;
+            if meta.get(INDEXED)?.is_none() && transaction.open_table(HEADER)?.is_empty()? {
+                meta.insert(INDEXED, u64::MAX.to_be_bytes().as_slice())?;
+            }
             Ok(())
         })
     }
@@ -115,6 +135,7 @@ impl Chain {
             database,
             staged: RwLock::default(),
             held: RwLock::new(held.clone()),
+            keeps_carried: AtomicBool::new(false),
             durable: Mutex::new(held),
         })
     }
@@ -126,12 +147,17 @@ impl Chain {
         if held.blocks.contains(height.0) {
             return;
         }
-        // What only travels with a proposal is not recorded.
+        // What only travels with a proposal is not recorded; a backup node keeps it beside the ledger.
+        let keeps = self.keeps_carried.load(Ordering::Relaxed) && !block.carried.is_empty();
+        let carried = keeps.then(|| Arc::clone(block));
         let block = match block.carried.is_empty() {
             true => Arc::clone(block),
             false => Arc::new(Block::clone(block).recorded()),
         };
         let mut staged = writing(&self.staged);
+        if let Some(carried) = carried {
+            staged.carried.insert(height.0, carried);
+        }
         for body in &block.lanes {
             for (index, transaction) in (0..).zip(&body.transactions) {
                 let place = Place { height, lane: body.header.lane, index };
@@ -163,6 +189,11 @@ impl Store {
     /// nothing.
     pub fn put_block(&self, digest: HeaderHash, block: &Arc<Block>) {
         self.chain.put_block(digest, block);
+    }
+
+    /// From now on keeps what travels beside blocks of a ledger of identifiers: the store is a backup node's.
+    pub fn keep_carried(&self) {
+        self.chain.keeps_carried.store(true, Ordering::Relaxed);
     }
 
     /// Stages the votes that finalise the block of this height and hash, encoded; they may come before the

@@ -1,11 +1,15 @@
 //! Giving room back to the disk.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use redb::Builder;
 use tabellion_ledger::LedgerId;
 
 use super::{CHAIN_FILE, STATE_FILE, Store, StoreConfig, StoreError};
+
+/// The system counts what a file takes in this unit.
+const BLOCK_BYTES: u64 = 512;
 
 /// What a compaction did. Unit: bytes of both files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +21,12 @@ pub struct Compacted {
 }
 
 impl Store {
+    /// What the files in a store's folder take on the disk. Unit: bytes.
+    pub fn disk_bytes(folder: &Path) -> u64 {
+        let taken = |name| std::fs::metadata(folder.join(name)).map_or(0, |file| file.blocks() * BLOCK_BYTES);
+        [CHAIN_FILE, STATE_FILE].into_iter().map(taken).sum()
+    }
+
     /// Shrinks the files of a folder that no node has open: deleted bodies, and pages that checkpoints
     /// replaced, leave room that the files otherwise keep for later blocks.
     ///

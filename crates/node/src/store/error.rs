@@ -109,6 +109,14 @@ pub enum StoreError {
         /// The block.
         height: Height,
     },
+    /// A body is brought back that is not this block's.
+    #[error("block {height} here has no such body of lane {lane}")]
+    OtherBody {
+        /// The block.
+        height: Height,
+        /// The lane.
+        lane: Lane,
+    },
     /// A block that must be replayed has no body.
     #[error("block {height} must be replayed, and its body is gone")]
     BodyGone {

@@ -50,7 +50,13 @@
 //! store like any other, whose [`floor`](Store::floor) is that state's block: bodies below it come later
 //! ([`Store::put_bodies`]), or never.
 //!
-//! Absent: which blocks to apply and how (`tabellion-machine`), when bodies may go, consensus.
+//! # Bodies that go
+//!
+//! The store remembers when each lane's body is to be looked at ([`Store::due`]) and deletes those of which
+//! the caller says that they have ended ([`Store::settle`]): X.1409 A.3. Freed room is taken by later blocks;
+//! [`Store::compact`] gives it back to the disk.
+//!
+//! Absent: which blocks to apply and how (`tabellion-machine`), which bodies have ended, consensus.
 
 mod base;
 mod cache;
@@ -77,7 +83,7 @@ use self::base::StateDatabase;
 use self::chain::Chain;
 use self::tip::Tip;
 
-pub use self::chain::{Place, StoredTransaction};
+pub use self::chain::{Deleted, Due, Found, Place, StoredTransaction};
 pub use self::compact::Compacted;
 pub use self::error::StoreError;
 pub(crate) use self::error::disk_is_full;

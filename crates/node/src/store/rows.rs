@@ -15,6 +15,9 @@ pub(super) const FINALITY: TableDefinition<'_, u64, &[u8]> = TableDefinition::ne
 pub(super) const LANE_HEADER: TableDefinition<'_, (u64, u16), &[u8]> = TableDefinition::new("lane_header");
 /// `chain.redb`: (height, lane, index) -> transaction as recorded.
 pub(super) const TRANSACTION: TableDefinition<'_, PlaceRow, &[u8]> = TableDefinition::new("tx");
+/// `chain.redb`: (height, lane, index) -> the attachments of a transaction that a ledger of identifiers does
+/// not record; kept by backup nodes.
+pub(super) const CARRIED: TableDefinition<'_, PlaceRow, &[u8]> = TableDefinition::new("carried");
 /// `chain.redb`: transaction id -> its place. Stays when the body goes.
 pub(super) const PLACE: TableDefinition<'_, &[u8; 32], PlaceRow> = TableDefinition::new("tx_height");
 /// `chain.redb`: (what, first height) -> last height, for ranges without gaps.
@@ -23,6 +26,9 @@ pub(super) const RANGE: TableDefinition<'_, (u8, u64), u64> = TableDefinition::n
 pub(super) const POOL: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("pool");
 /// `chain.redb`: number of a roster -> the record of the hand-over to it.
 pub(super) const HAND_OVER: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("hand_over");
+/// `chain.redb`: (moment in ms, height, lane): the lane's body is to be looked at once the moment is over. A
+/// mark has the number that it was made with, so that a look does not settle a later mark; others have 0.
+pub(super) const DUE: TableDefinition<'_, DueRow, u64> = TableDefinition::new("due");
 /// `state.redb`: pages of the trie and records, sorted by path, so that a record lies beside the pages above
 /// it.
 ///
@@ -42,6 +48,11 @@ pub(super) const FLOOR: &str = "floor";
 /// `chain.redb`, in [`META`]: the first height below the floor whose body was not fetched yet.
 pub(super) const BODIES: &str = "bodies";
 
+/// `chain.redb`, in [`META`]: the first height whose bodies have no row in [`DUE`] yet.
+pub(super) const INDEXED: &str = "due from";
+
+/// Moment (ms), height, lane.
+pub(super) type DueRow = (u64, u64, u16);
 /// Height, lane, index in the lane.
 pub(super) type PlaceRow = (u64, u16, u32);
 /// Tree, level, index in the level.

@@ -2,9 +2,11 @@
 
 mod crash;
 mod disk;
+mod due;
 mod fixture;
 mod intake;
 mod model;
+mod year;
 
 use std::sync::Arc;
 

@@ -32,7 +32,7 @@ const NOT_HELD: &str = "body-not-held";
 /// Errors: the store fails.
 pub async fn fetch_bodies(
     store: Arc<Store>,
-    nodes: Vec<NodeClient>,
+    nodes: Vec<Arc<NodeClient>>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), SyncError> {
     let mut peers = Peers::new(nodes);

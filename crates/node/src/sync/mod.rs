@@ -96,7 +96,8 @@ pub async fn take_state(
     let intake = Intake::open(&part, genesis.ledger_id(), &store).map_err(SyncError::Store)?;
     let trust = Trust::new(genesis.clone());
     let light = LightClient::open(trust, &part.join(LIGHT_FILE)).map_err(SyncError::Light)?;
-    let mut sync = Sync { genesis, intake: Arc::new(intake), light, peers: Peers::new(peers) };
+    let peers = Peers::new(peers.into_iter().map(Arc::new).collect());
+    let mut sync = Sync { genesis, intake: Arc::new(intake), light, peers };
     let synced = sync.run(&mut progress).await;
     drop(sync);
     match synced? {

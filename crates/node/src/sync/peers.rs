@@ -25,8 +25,8 @@ struct Peer {
 }
 
 impl Peers {
-    pub(super) fn new(nodes: Vec<NodeClient>) -> Self {
-        let peers = nodes.into_iter().map(|node| Peer { node: Arc::new(node), failures: 0 }).collect();
+    pub(super) fn new(nodes: Vec<Arc<NodeClient>>) -> Self {
+        let peers = nodes.into_iter().map(|node| Peer { node, failures: 0 }).collect();
         Self { peers, next: 0, reason: "none is named".to_owned() }
     }
 

@@ -92,6 +92,8 @@ fn tell(event: &ServerEvent, wanted: &BTreeSet<CertificateId>, output: Output) -
         tabellion_pki::Event::Resumed { certificate, record } => {
             (certificate, format!("{:<9} resumed", record.status.to_string()))
         }
+        // It is about blocks, and no certificate changes by it.
+        tabellion_pki::Event::Noticed { .. } => return None,
         tabellion_pki::Event::Renewed { certificate, record, by } => {
             (certificate, format!("{:<9} renewed by {by}", record.status.to_string()))
         }

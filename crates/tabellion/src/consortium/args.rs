@@ -14,6 +14,14 @@ Values are JSON; those that are not named stay as they are. Example:
 
   tabellion propose blocks heartbeat_ms=30000 gather_ms=20 --dry-run";
 
+const PRUNE_HELP: &str = "\
+A body goes once every certificate in it has expired or was revoked (X.1409 A.3). Headers stay, and with them
+every proof of a status. A running node deletes without a break, then stops for as long as its files take to
+shrink. A node that does not run is pruned all the same. Example:
+
+  tabellion node prune --data node-echo --dry-run
+  tabellion node prune --data node-echo";
+
 const DRAIN_HELP: &str = "\
 First it asks the ledger whether the other validators make a quorum. Example:
 
@@ -406,6 +414,11 @@ pub enum NodeCommand {
     /// Take a node out of service for maintenance: it hands over what it has, then stops
     #[command(after_help = DRAIN_HELP)]
     Drain(DrainArgs),
+    /// Delete bodies of blocks in which nothing is needed any more, and give their room back to the disk
+    #[command(after_help = PRUNE_HELP)]
+    Prune(PruneArgs),
+    /// Bring deleted bodies back from an archive; the node does not run meanwhile
+    Restore(RestoreArgs),
     /// Invite a successor for a node whose disk or host is lost, under the same name
     #[command(after_help = REPLACE_HELP)]
     Replace(ReplaceArgs),
@@ -469,6 +482,34 @@ pub struct DrainArgs {
     /// Drain it even where the others make no quorum, or where that cannot be told
     #[arg(long)]
     pub force: bool,
+}
+
+/// `node prune`
+#[derive(Args, Debug)]
+pub struct PruneArgs {
+    /// The node's folder, on this host
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Only say what would be deleted
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long to keep bodies after their end [default: as the node's file says, else 7d]
+    #[arg(long, value_name = "SPAN")]
+    pub keep: Option<Span>,
+    /// Do it even where the network would stop meanwhile, or where that cannot be told
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `node restore`
+#[derive(Args, Debug)]
+pub struct RestoreArgs {
+    /// The node's folder, on this host
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// The archive: the folder that [prune] in the node's file names
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
 }
 
 /// `node replace`

@@ -50,7 +50,7 @@ pub async fn drain(args: DrainArgs, context: &Context, output: Output) -> Done {
 }
 
 /// Says what each validator does, and whether the others make a quorum.
-async fn may_go(local: &Local, context: &Context, output: Output) -> Done {
+pub async fn may_go(local: &Local, context: &Context, output: Output) -> Done {
     let node = local.context(context, output)?;
     let unknown = |failure: Failure| Failure {
         message: format!("cannot tell whether the network goes on without it: {}", failure.message),
@@ -104,5 +104,7 @@ fn words(answer: &Answer) -> String {
         }
         Answer::Stopped { height } => format!("stopped after block {}", height),
         Answer::Failed { reason } => reason.clone(),
+        // Answers to another request.
+        Answer::Plan(_) | Answer::Compacting(_) | Answer::Compacted(_) => String::new(),
     }
 }

@@ -15,6 +15,7 @@ mod member;
 mod node;
 mod proposal;
 mod propose;
+mod prune;
 mod role;
 mod status;
 mod sync;

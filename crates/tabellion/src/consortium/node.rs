@@ -11,6 +11,7 @@ use super::desk::{Desk, Me, Sought};
 use super::drain::drain;
 use super::invite::{self, generate};
 use super::join::join;
+use super::prune::{prune, restore};
 use super::status::status;
 use super::sync::sync;
 use crate::context::Context;
@@ -37,6 +38,8 @@ pub async fn run(command: NodeCommand, context: &Context, output: Output) -> Don
         }
         NodeCommand::Status(args) => status(args, context, output).await,
         NodeCommand::Drain(args) => drain(args, context, output).await,
+        NodeCommand::Prune(args) => prune(args, context, output).await,
+        NodeCommand::Restore(args) => restore(args, output).await,
         NodeCommand::Replace(args) => invite::replace(args, context, output).await,
         NodeCommand::Invitations { member } => invite::list(member, context, output).await,
         NodeCommand::CancelInvitation { invitation } => invite::cancel(&invitation, context, output).await,

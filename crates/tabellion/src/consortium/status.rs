@@ -10,6 +10,7 @@ use tabellion_consortium::{
 };
 use tabellion_ledger::Height;
 use tabellion_machine::{HealthAnswer, NodeAnswer};
+use tabellion_node::PruneSettings;
 use tabellion_pki::Facts;
 
 use super::args::StatusArgs;
@@ -43,6 +44,16 @@ impl Local {
         let key = key.ok_or_else(|| Failure::new(Code::Error, "a node's key is Ed25519"))?;
         let (name, data) = (file.name.clone(), folder.join(&file.data));
         Ok(Self { name, key, data, folder: folder.to_owned(), file })
+    }
+
+    /// The genesis document's file.
+    pub fn genesis_file(&self) -> PathBuf {
+        self.folder.join(&self.file.genesis)
+    }
+
+    /// How bodies are deleted, as the node's file says.
+    pub fn prune_settings(&self) -> PruneSettings {
+        self.file.prune.as_ref().map(|prune| prune.settings(&self.folder)).unwrap_or_default()
     }
 
     /// How to speak to this node: its own face, known by the certificate that lies here. Where it has none,

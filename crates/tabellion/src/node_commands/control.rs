@@ -9,6 +9,7 @@
 //! No process is looked up by a number: whoever answers on the socket is the node. A socket that a killed
 //! node left behind answers nobody, and the next start replaces it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use tabellion_node::{PruneReport, Pruned};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
@@ -44,6 +46,13 @@ pub enum Request {
         /// How long to wait then for what clients gave.
         wait_ms: u64,
     },
+    /// Delete bodies in which nothing is needed any more, and give the room back to the disk.
+    Prune {
+        /// Only say what would go.
+        dry_run: bool,
+        /// How long bodies are kept after their end; the node's own setting where none is given.
+        keep_ms: Option<u64>,
+    },
 }
 
 /// What a running node answers, line by line.
@@ -69,11 +78,67 @@ pub enum Answer {
         /// The newest block.
         height: u64,
     },
-    /// It could not stop in order.
+    /// What would be deleted.
+    Plan(PruneNumbers),
+    /// Bodies are deleted; the node stops for a moment and gives the room back to the disk.
+    Compacting(PruneNumbers),
+    /// The node runs again.
+    Compacted(DiskNumbers),
+    /// It could not do what was asked for.
     Failed {
         /// Why.
         reason: String,
     },
+}
+
+/// Bodies that go, or went.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PruneNumbers {
+    /// Bodies.
+    pub bodies: u64,
+    /// Transactions in them.
+    pub transactions: u64,
+    /// Bytes of those.
+    pub bytes: u64,
+    /// Blocks of which a body goes; known of what would be deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<u64>,
+    /// Certificates whose publication is in them; the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificates: Option<u64>,
+    /// Bytes of each lane, by its name; the same.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lanes: BTreeMap<String, u64>,
+}
+
+/// What the store takes on the disk. Unit: bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskNumbers {
+    /// Before bodies were deleted.
+    pub disk_before: u64,
+    /// Now.
+    pub disk_after: u64,
+}
+
+impl DiskNumbers {
+    /// What was given back.
+    pub fn freed(&self) -> u64 {
+        self.disk_before.saturating_sub(self.disk_after)
+    }
+}
+
+impl From<&PruneReport> for PruneNumbers {
+    fn from(report: &PruneReport) -> Self {
+        let lanes = report.lanes.iter().map(|(lane, pruned)| (lane.clone(), pruned.bytes)).collect();
+        let (blocks, certificates) = (Some(report.blocks), Some(report.certificates));
+        Self { blocks, certificates, lanes, ..Self::from(report.sum) }
+    }
+}
+
+impl From<Pruned> for PruneNumbers {
+    fn from(Pruned { bodies, transactions, bytes }: Pruned) -> Self {
+        Self { bodies, transactions, bytes, ..Self::default() }
+    }
 }
 
 /// A request and where its answers go.

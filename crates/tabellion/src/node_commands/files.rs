@@ -17,6 +17,9 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use tabellion_client::{NodeClient, NodeTrust, Protection, SigningKey, read_key_file, write_key_file};
 use tabellion_ledger::{Algorithm, KeyId};
+use tabellion_node::{BodyArchive, PruneSettings};
+
+use crate::moment::Span;
 
 use super::status_file::StatusFile;
 
@@ -67,6 +70,9 @@ pub struct NodeFile {
     /// Other nodes, from which this one fetches a state before its first start, and old bodies after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peers: Option<PeersFile>,
+    /// Deletes bodies in which nothing is needed any more. Without it the node keeps everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prune: Option<PruneFile>,
     /// Nodes that follow without a vote; the same on every node.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub followers: Vec<FollowerFile>,
@@ -96,6 +102,36 @@ impl PeersFile {
         };
         let client = |url: &String| Ok(NodeClient::new(std::slice::from_ref(url), &trust)?);
         self.nodes.iter().map(client).collect()
+    }
+}
+
+/// What a node deletes by itself (X.1409 A.3), in its file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PruneFile {
+    /// Whether it does.
+    #[serde(default = "yes")]
+    pub on: bool,
+    /// How long bodies are kept after the last thing in them has ended; 7 days unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Span>,
+    /// How often the node looks; every 10 minutes unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Span>,
+    /// Folder in which bodies are kept before they are deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<PathBuf>,
+}
+
+impl PruneFile {
+    /// How bodies are deleted, whether by the node itself or on request. Paths are relative to `folder`.
+    pub fn settings(&self, folder: &Path) -> PruneSettings {
+        let usual = PruneSettings::default();
+        PruneSettings {
+            keep_ms: self.keep.map_or(usual.keep_ms, Span::ms),
+            every: self.every.map_or(usual.every, |every| every.0),
+            archive: self.archive.as_ref().map(|archive| BodyArchive::new(folder.join(archive))),
+        }
     }
 }
 

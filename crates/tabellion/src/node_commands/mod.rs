@@ -11,7 +11,7 @@ mod running;
 mod status_file;
 mod tls;
 
-pub use control::{Answer, Request, ask};
+pub use control::{Answer, Control, DiskNumbers, PruneNumbers, Request, ask};
 pub use dev::{DevArgs, dev};
 pub use files::{
     DATA_FOLDER, GENESIS_FILE, NEXT_KEY_FILE, NODE_FILE, NodeFile, PEERS_CA_FILE, PeersFile, key_or_new,

@@ -187,6 +187,7 @@ fn write_node_files(
         status: None,
         gateway_key: None,
         peers,
+        prune: None,
         followers: Vec::new(),
     };
     write_toml(&folder.join(NODE_FILE), "One node; run it with: tabellion node --config <this file>", &file)

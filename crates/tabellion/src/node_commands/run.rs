@@ -12,7 +12,7 @@ use tabellion_consortium::{Genesis, NodeKey};
 use tabellion_engine::{Pace, Peer, PeerAddress};
 use tabellion_node::core::Seeds;
 use tabellion_node::store::StoreConfig;
-use tabellion_node::{FaceSettings, NodeSettings, PoolLimits};
+use tabellion_node::{FaceSettings, NodeSettings, PoolLimits, PruneSettings};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::files::{
@@ -89,6 +89,8 @@ pub struct Setup {
     pub face: Option<Face>,
     /// The keys of its status faces, and where they came from.
     pub status: Option<StatusKeys>,
+    /// How bodies are deleted on request.
+    pub prune: PruneSettings,
 }
 
 /// The certificate of a REST face and its files.
@@ -116,6 +118,7 @@ pub fn setup(file: &Path, run: Option<&NodeKey>) -> Result<Setup> {
         node.followers.iter().map(|follower| follower_peer(&follower.key)).collect();
     let face = node.rest.as_ref().map(|rest| Face::open(rest, folder)).transpose()?;
     let status = node.status.as_ref().map(|status| StatusKeys::open(status, folder)).transpose()?;
+    let others = node.peers.as_ref().map_or(Ok(Vec::new()), |peers| peers.clients(folder))?;
     let settings = NodeSettings {
         seeds: seeds(file, &node, run)?,
         name: node.name.clone(),
@@ -127,12 +130,14 @@ pub fn setup(file: &Path, run: Option<&NodeKey>) -> Result<Setup> {
         store: StoreConfig::default(),
         pool: PoolLimits::default(),
         index: node.index,
-        bodies_from: node.peers.as_ref().map_or(Ok(Vec::new()), |peers| peers.clients(folder))?,
+        bodies_from: others.into_iter().map(Arc::new).collect(),
         face: face.as_ref().zip(node.rest.as_ref()).map(|(face, rest)| face.settings(rest)).transpose()?,
         status: status.as_ref().map(StatusKeys::settings),
+        prune: node.prune.as_ref().filter(|prune| prune.on).map(|prune| prune.settings(folder)),
         gateway,
     };
-    Ok(Setup { settings, face, status })
+    let prune = node.prune.as_ref().map(|prune| prune.settings(folder)).unwrap_or_default();
+    Ok(Setup { settings, face, status, prune })
 }
 
 fn seeds(file: &Path, node: &NodeFile, run: Option<&NodeKey>) -> Result<Seeds> {

@@ -6,11 +6,13 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use tabellion_client::{node_key_of, read_key_file};
 use tabellion_consortium::NodeKey;
-use tabellion_node::{Drain, DrainProgress, Node};
-use tokio::sync::watch;
+use tabellion_node::store::{Store, StoreConfig};
+use tabellion_node::sync::STORE_FOLDER;
+use tabellion_node::{Drain, DrainProgress, Node, PruneError, PruneSettings};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::control::{Answer, Asked, Control, Request};
+use super::control::{Answer, Asked, Control, DiskNumbers, PruneNumbers, Request};
 use super::files::{NEXT_KEY_FILE, NodeFile, read_toml, replace_file};
 use super::run::{Face, Setup, setup};
 use super::status_file::StatusKeys;
@@ -27,9 +29,16 @@ pub struct Running {
     face_files: Option<Stamp>,
     status: Option<StatusKeys>,
     control: Control,
+    /// Folder of its store.
+    store: PathBuf,
+    /// How bodies are deleted, unless a request says otherwise.
+    prune: PruneSettings,
     /// A key that the ledger names and nobody here has.
     unknown: Option<NodeKey>,
 }
+
+/// Where the answers to a request go.
+type Answers = mpsc::UnboundedSender<Answer>;
 
 /// When the files of a certificate were written.
 type Stamp = [FileStamp; 2];
@@ -46,13 +55,13 @@ pub fn stamp(path: &Path) -> FileStamp {
 impl Running {
     /// Starts the node of a file. At most one process runs it.
     pub async fn start(file: &Path) -> Result<Self> {
-        let Setup { settings, face, status } = setup(file, None)?;
+        let Setup { settings, face, status, prune } = setup(file, None)?;
         let (name, data) = (settings.name.clone(), settings.data.clone());
         let control = Control::open(&data)?;
+        let store = data.join(STORE_FOLDER);
         let node = Node::start(settings).await?;
-        let face_files = face.as_ref().map(Face::stamp);
-        let file = file.to_owned();
-        let running = Self { file, name, node, face, face_files, status, control, unknown: None };
+        let (file, face_files, unknown) = (file.to_owned(), face.as_ref().map(Face::stamp), None);
+        let running = Self { file, name, node, face, face_files, status, control, store, prune, unknown };
         running.settle_key();
         Ok(running)
     }
@@ -76,7 +85,16 @@ impl Running {
                     eprintln!("a part of node {} failed; stopping", self.name);
                     return Ok(self.node.stop().await?);
                 }
-                asked = self.control.next() => return self.drain(asked).await,
+                Asked { request, answers } = self.control.next() => match request {
+                    Request::Drain { notice_ms, wait_ms } => {
+                        let notice = Duration::from_millis(notice_ms);
+                        let drain = Drain { notice, wait: Duration::from_millis(wait_ms) };
+                        return self.drain(drain, answers).await;
+                    }
+                    Request::Prune { dry_run, keep_ms } => {
+                        self = self.prune(dry_run, keep_ms, answers).await?;
+                    }
+                },
                 key = self.node.other_key(self.unknown) => match key_file(&self.file, &key) {
                     Some(_) => self = self.switch(key).await?,
                     None => {
@@ -103,10 +121,16 @@ impl Running {
         let Self { file, name, node, control, .. } = self;
         eprintln!("node {name} goes on with key {}", key.id());
         node.stop().await?;
-        let Setup { settings, face, status } = setup(&file, Some(&key))?;
-        let node = Node::start(settings).await.context("the node does not start with its next key")?;
-        let face_files = face.as_ref().map(Face::stamp);
-        let running = Self { file, name, node, face, face_files, status, control, unknown: None };
+        Self::go_on(file, name, control, &key).await.context("the node does not start with its next key")
+    }
+
+    /// Starts the node again that stopped in this process.
+    async fn go_on(file: PathBuf, name: String, control: Control, key: &NodeKey) -> Result<Self> {
+        let Setup { settings, face, status, prune } = setup(&file, Some(key))?;
+        let store = settings.data.join(STORE_FOLDER);
+        let node = Node::start(settings).await?;
+        let (face_files, unknown) = (face.as_ref().map(Face::stamp), None);
+        let running = Self { file, name, node, face, face_files, status, control, store, prune, unknown };
         running.settle_key();
         Ok(running)
     }
@@ -150,12 +174,46 @@ impl Running {
         }
     }
 
-    async fn drain(self, asked: Asked) -> Result<()> {
-        let Asked { request: Request::Drain { notice_ms, wait_ms }, answers } = asked;
+    /// Deletes bodies that have ended; the node goes on meanwhile. Then it stops for as long as its files
+    /// take to shrink, and starts again.
+    async fn prune(self, dry_run: bool, keep_ms: Option<u64>, answers: Answers) -> Result<Self> {
+        let tell = |answer| drop(answers.send(answer));
+        let keep_ms = keep_ms.unwrap_or(self.prune.keep_ms);
+        if dry_run {
+            tell(Answer::Plan(PruneNumbers::from(&self.node.prune_report(keep_ms).await?)));
+            return Ok(self);
+        }
+        let disk_before = Store::disk_bytes(&self.store);
+        let pruned = match self.node.prune(PruneSettings { keep_ms, ..self.prune.clone() }).await {
+            Ok(pruned) => pruned,
+            Err(error @ PruneError::Archive(_)) => {
+                tell(Answer::Failed { reason: tabellion_node::chain(&error) });
+                return Ok(self);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        eprintln!("node {} stops for a moment and gives room back to the disk", self.name);
+        tell(Answer::Compacting(pruned.into()));
+        let Self { file, name, node, control, store, .. } = self;
+        let (ledger, key) = (node.core().ledger(), node.core().key());
+        node.stop().await?;
+        let folder = store.clone();
+        let compacting =
+            tokio::task::spawn_blocking(move || Store::compact(&folder, ledger, StoreConfig::default()));
+        let compacted = compacting.await.context("the files were not shrunk")?;
+        let running = Self::go_on(file, name, control, &key).await?;
+        eprintln!("node {} goes on", running.name);
+        tell(match compacted {
+            Ok(_) => Answer::Compacted(DiskNumbers { disk_before, disk_after: Store::disk_bytes(&store) }),
+            Err(error) => Answer::Failed { reason: tabellion_node::chain(&error) },
+        });
+        Ok(running)
+    }
+
+    async fn drain(self, drain: Drain, answers: Answers) -> Result<()> {
         eprintln!("node {} is taken out of service", self.name);
         // Whoever asked may have gone; the node goes out of service all the same.
         let tell = |answer| drop(answers.send(answer));
-        let drain = Drain { notice: Duration::from_millis(notice_ms), wait: Duration::from_millis(wait_ms) };
         let progress = |DrainProgress { own, pool, notice_left }: DrainProgress| {
             let notice_left_ms = u64::try_from(notice_left.as_millis()).unwrap_or(u64::MAX);
             tell(Answer::Draining { own, pool, notice_left_ms });

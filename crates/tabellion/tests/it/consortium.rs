@@ -39,12 +39,13 @@ pub struct Consortium {
     pub renewed: BTreeMap<&'static str, String>,
 }
 
-fn plan(ports: &[u16]) -> String {
+fn plan(ports: &[u16], more: &str) -> String {
     let mut text = format!(
         "name = \"governed\"\nanchors = [\"root.pem\", \"bench/root.pem\"]\n\
          [parameters.block]\nepoch_blocks = {EPOCH_BLOCKS}\nheartbeat_ms = 500\n\
          [parameters.governance]\nprobation_epochs = 1\n"
     );
+    text.push_str(more);
     for (place, name) in FOUNDERS.iter().enumerate() {
         let (between, rest) = (ports[place], ports[place + 5]);
         text.push_str(&format!(
@@ -67,10 +68,17 @@ fn free_ports(count: usize) -> Vec<u16> {
 
 impl Consortium {
     pub fn start() -> Self {
+        Self::start_with(&[], "", "")
+    }
+
+    /// A consortium that trusts another root too, where one is given, with more in its plan and in the files
+    /// of its nodes.
+    pub fn start_with(root: &[u8], more: &str, of_nodes: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (ca, ports) = (TestCa::new(KeyKind::P256), free_ports(12));
-        fs::write(folder.path().join("root.pem"), pem(&[ca.root()])).unwrap();
-        fs::write(folder.path().join("plan.toml"), plan(&ports)).unwrap();
+        let roots: Vec<&[u8]> = [ca.root(), root].into_iter().filter(|root| !root.is_empty()).collect();
+        fs::write(folder.path().join("root.pem"), pem(&roots)).unwrap();
+        fs::write(folder.path().join("plan.toml"), plan(&ports, more)).unwrap();
         let mut consortium = Self {
             folder,
             ca,
@@ -82,6 +90,11 @@ impl Consortium {
         };
         tabellion(consortium.path(), &["bench", "ca", "bench"]).check(0, &[]);
         tabellion(consortium.path(), &["network", "init", "plan.toml", "--out", "net"]).check(0, &[]);
+        for name in FOUNDERS {
+            let file = consortium.path().join(format!("net/nodes/node-{name}/node.toml"));
+            let text = fs::read_to_string(&file).unwrap();
+            fs::write(&file, format!("{text}\n{of_nodes}")).unwrap();
+        }
         FOUNDERS.iter().for_each(|name| consortium.start_node(&format!("net/nodes/node-{name}")));
         consortium.until("the network answers", |consortium| consortium.run(&["ledger", "status"]).code == 0);
         consortium

@@ -14,6 +14,7 @@ mod node;
 mod offline;
 mod operations;
 mod processes;
+mod prune;
 mod run;
 mod state_sync;
 mod tls;

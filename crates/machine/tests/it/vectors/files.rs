@@ -112,9 +112,8 @@ fn target(kind: &str) -> Option<&'static str> {
         "SignedStatement" | "OcspResponse" | "CertificateList" => "evidence",
         "Genesis" | "Parameters" | "Roster" => "genesis",
         "Action" | "ConsortiumAction" => "action",
-        "HistoryState" | "LaneState" | "CertificateRecord" | "KeyRecord" | "Scheduled" | "PublicKey" => {
-            "records"
-        }
+        "HistoryState" | "LaneState" | "CertificateRecord" | "KeyRecord" | "Scheduled" | "NoticeRecord"
+        | "PublicKey" => "records",
         _ => return None,
     })
 }

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 use tabellion_corpus::{CrlDraft, KeyKind, OcspDraft, OcspStatus, TestCa, TestKey};
-use tabellion_ledger::{CertificateId, Hash, TimeMs, Wire, cbor, sha256};
+use tabellion_ledger::{CertificateId, Hash, Height, KeyId, TimeMs, Wire, cbor, sha256};
 use tabellion_pki::{
-    Action, AlgorithmSet, CertificateRecord, Entry, EvidenceKind, Facts, KeySignature, Reason, Renewal,
-    SignedStatement, Statement, Status, StatusChange, Window, certificate_key, feedback, record_hash,
-    renewal_message,
+    Action, AlgorithmSet, CertificateRecord, Entry, EvidenceKind, Facts, KeySignature, NoticeRecord,
+    OptimisationNotice, Reason, Renewal, SignedStatement, Statement, Status, StatusChange, Window,
+    certificate_key, feedback, notice_key, record_hash, renewal_message,
 };
 
 use super::chain::Chain;
@@ -131,7 +131,27 @@ pub fn lifecycle(chain: &Chain) -> Vec<Vector> {
             ..plain("action-renew", "lifecycle-new for lifecycle-old", &Action::Renew(Box::new(renewal)))
         },
         record,
+        plain("action-notice", "nothing in blocks 1 and 2 is needed any more", &notice()),
+        notice_record(chain),
     ]
+}
+
+fn notice() -> Action {
+    Action::Notice(OptimisationNotice(vec![Height(1), Height(2)]))
+}
+
+/// The record that this notice makes of block 2, in the block of height 3.
+fn notice_record(chain: &Chain) -> Vector {
+    let (key, header) = (notice_key(Height(2)), chain.header());
+    let submitter = KeyId(seed("backup"));
+    let record = NoticeRecord { height: header.height, time: header.time, submitter };
+    let facts = vec![
+        ("map", json!(key.map)),
+        ("key", json!(hex::encode(&key.key))),
+        ("path", json!(hex::encode(key.path()))),
+        ("value_hash", json!(Hash(sha256(&cbor::to_bytes(&record))))),
+    ];
+    vector("record-notice", "NoticeRecord", "what action-notice makes of block 2", &record, facts)
 }
 
 /// The record that the statement makes of the first certificate's record.

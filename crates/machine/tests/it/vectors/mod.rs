@@ -22,8 +22,8 @@ use tabellion_ledger::{
 };
 use tabellion_machine::{ChainHeader, Replay};
 use tabellion_pki::{
-    Action, CertificateRecord, EvidenceKind, KeyRecord, Scheduled, SignedStatement, Standing, precheck_bytes,
-    precheck_evidence,
+    Action, CertificateRecord, EvidenceKind, KeyRecord, NoticeRecord, Scheduled, SignedStatement, Standing,
+    precheck_bytes, precheck_evidence,
 };
 
 use files::{Vector, WRITE, expected, frozen, read, write, write_seeds};
@@ -60,6 +60,7 @@ fn again_as(kind: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         "CertificateRecord" => again::<CertificateRecord>(bytes),
         "KeyRecord" => again::<KeyRecord>(bytes),
         "Scheduled" => again::<Scheduled>(bytes),
+        "NoticeRecord" => again::<NoticeRecord>(bytes),
         "FinalityProof" => again::<FinalityProof>(bytes),
         "Equivocation" => again::<Equivocation>(bytes),
         "HandOver" => again::<HandOver>(bytes),

@@ -1,9 +1,9 @@
 //! Bodies that come after their headers: those below the state that a store was begun with.
 
 use redb::WriteTransaction;
-use tabellion_ledger::{Block, Height};
+use tabellion_ledger::{Block, Height, LaneBody};
 
-use super::write::write_block;
+use super::write::{Look, write_block, write_body};
 use crate::store::rows::{BODIES, FLOOR, META, read, write};
 use crate::store::{Store, StoreError};
 
@@ -31,13 +31,31 @@ impl Store {
     pub fn put_bodies(&self, blocks: &[Block], next: Height) -> Result<(), StoreError> {
         let written = write(&self.chain.database, |transaction: &WriteTransaction| {
             for block in blocks {
-                write_block(transaction, &block.digest(), block)?;
+                write_block(transaction, &block.digest(), block, Look::Soon)?;
             }
             let next = next.0.to_be_bytes();
             transaction.open_table(META)?.insert(BODIES, next.as_slice())?;
             Ok(())
         });
         written.map_err(|source| StoreError::WriteBlocks { last: next, source: Box::new(source) })
+    }
+
+    /// Brings a deleted body back, durably; the caller has compared it with its lane header. Says whether it
+    /// was gone. It is looked at again once its latest expiry is over.
+    ///
+    /// Refuses: [`StoreError::OtherBody`] where the lane header here is another one, or none.
+    pub fn restore_body(&self, height: Height, body: &LaneBody) -> Result<bool, StoreError> {
+        let lane = body.header.lane;
+        let held = self.lane_headers(height)?.into_iter().find(|(header, _)| *header == body.header);
+        match held {
+            None => return Err(StoreError::OtherBody { height, lane }),
+            Some((_, true)) => return Ok(false),
+            Some((_, false)) => {}
+        }
+        let written =
+            write(&self.chain.database, |transaction| write_body(transaction, height, body, Look::AtExpiry));
+        written.map_err(|source| StoreError::WriteBlocks { last: height, source: Box::new(source) })?;
+        Ok(true)
     }
 
     fn height_row(&self, name: &'static str) -> Result<Option<Height>, StoreError> {

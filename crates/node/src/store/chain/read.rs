@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use redb::{Database, ReadTransaction};
-use tabellion_ledger::cbor::from_bytes;
-use tabellion_ledger::limits::{HEADER_BYTES_MAX, LANE_HEADER_BYTES_MAX};
+use tabellion_ledger::cbor::{DecodeError, Reader, from_bytes};
+use tabellion_ledger::limits::{
+    ATTACHMENT_BYTES_MAX, ATTACHMENTS_MAX, HEADER_BYTES_MAX, LANE_HEADER_BYTES_MAX,
+};
 use tabellion_ledger::{
     Block, Header, HeaderHash, Height, Lane, LaneBody, LaneHeader, LaneOutline, Outline, Transaction,
     TransactionId, Wire,
@@ -12,7 +14,9 @@ use tabellion_ledger::{
 
 use super::write::BODY_HELD;
 use super::{Chain, Place, StoredTransaction};
-use crate::store::rows::{FINALITY, HEADER, HEIGHT, LANE_HEADER, PLACE, PlaceRow, TRANSACTION, read};
+use crate::store::rows::{
+    CARRIED, FINALITY, HEADER, HEIGHT, LANE_HEADER, PLACE, PlaceRow, TRANSACTION, read,
+};
 use crate::store::{Store, StoreError, reading};
 
 /// A block's rows.
@@ -155,6 +159,24 @@ impl Store {
         Ok(Some(LaneBody { header, transactions }))
     }
 
+    /// The attachments that travelled beside a lane of a block and were kept; empty on other nodes than
+    /// backup nodes.
+    pub fn carried(&self, height: Height, lane: Lane) -> Result<Vec<Vec<u8>>, StoreError> {
+        let rows = read(&self.chain.database, |transaction| {
+            let table = transaction.open_table(CARRIED)?;
+            let rows = table.range((height.0, lane.number(), 0)..=(height.0, lane.number(), u32::MAX))?;
+            rows.map(|row| Ok(row?.1.value().to_vec())).collect::<Result<Vec<_>, redb::Error>>()
+        });
+        let rows = rows.map_err(|source| StoreError::ReadBlock { height, source: Box::new(source) })?;
+        let mut all = Vec::new();
+        for row in rows {
+            let attachments = decoded_carried(&row);
+            let damaged = |error| StoreError::damaged(format!("what travelled beside block {height}"), error);
+            all.extend(attachments.map_err(damaged)?);
+        }
+        Ok(all)
+    }
+
     /// Where a transaction stands, and its bytes where they are held.
     pub fn transaction(&self, id: &TransactionId) -> Result<Option<StoredTransaction>, StoreError> {
         let Some(place) = self.chain.place(id)? else { return Ok(None) };
@@ -238,6 +260,12 @@ fn decoded_lane(height: Height, row: &[u8]) -> Result<LaneRow, StoreError> {
 
 fn decoded<T: Wire>(bytes: &[u8], bytes_max: usize, what: impl Fn() -> String) -> Result<T, StoreError> {
     from_bytes(bytes, bytes_max).map_err(|error| StoreError::damaged(what(), error))
+}
+
+fn decoded_carried(row: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
+    let mut input = Reader::new(row);
+    let count = input.array(ATTACHMENTS_MAX)?;
+    (0..count).map(|_| Ok(input.bytes(ATTACHMENT_BYTES_MAX)?.to_vec())).collect()
 }
 
 fn decoded_place((height, lane, index): PlaceRow) -> Result<Place, StoreError> {

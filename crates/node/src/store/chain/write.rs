@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use redb::{ReadableTable, WriteTransaction};
-use tabellion_ledger::cbor::to_bytes;
-use tabellion_ledger::{Block, Header, HeaderHash, Height, Lane};
+use redb::WriteTransaction;
+use tabellion_ledger::cbor::{Writer, to_bytes};
+use tabellion_ledger::{Block, Header, HeaderHash, Height, Lane, LaneBody, TimeMs};
 
-use super::{Chain, Held, Place, PoolChanges};
+use super::due::{delete, note};
+use super::{Chain, Held, Marks, Place, PoolChanges};
 use crate::store::rows::{
-    FINALITY, HEADER, HEIGHT, HELD_BLOCKS, HELD_VOTES, LANE_HEADER, PLACE, POOL, RANGE, TRANSACTION, write,
+    CARRIED, DUE, FINALITY, HEADER, HEIGHT, HELD_BLOCKS, HELD_VOTES, LANE_HEADER, PLACE, POOL, RANGE,
+    TRANSACTION, write,
 };
 use crate::store::{Store, StoreError, locked, reading, writing};
 
@@ -18,11 +20,22 @@ pub(super) const BODY_HELD: u8 = 1;
 /// First byte of a lane header's row: the lane's transactions were deleted.
 pub(in crate::store) const BODY_DELETED: u8 = 0;
 
+/// When a body that is written is to be looked at for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Look {
+    /// Once the latest expiry in its lane header is over: what happens to it before, blocks to come tell.
+    AtExpiry,
+    /// Soon: blocks that were not executed here may have told of it.
+    Soon,
+}
+
 /// What one sync writes: all that was staged when it began.
 struct Batch {
     blocks: BTreeMap<u64, (HeaderHash, Arc<Block>)>,
     votes: BTreeMap<u64, (HeaderHash, Arc<[u8]>)>,
     pool: PoolChanges,
+    marks: Marks,
+    carried: BTreeMap<u64, Arc<Block>>,
 }
 
 impl Chain {
@@ -31,9 +44,16 @@ impl Chain {
         let mut durable = locked(&self.durable);
         let batch = {
             let staged = reading(&self.staged);
-            Batch { blocks: staged.blocks.clone(), votes: staged.votes.clone(), pool: staged.pool.clone() }
+            Batch {
+                blocks: staged.blocks.clone(),
+                votes: staged.votes.clone(),
+                pool: staged.pool.clone(),
+                marks: staged.marks.clone(),
+                carried: staged.carried.clone(),
+            }
         };
-        if batch.blocks.is_empty() && batch.votes.is_empty() && batch.pool.is_empty() {
+        let Batch { blocks, votes, pool, marks, .. } = &batch;
+        if blocks.is_empty() && votes.is_empty() && pool.is_empty() && marks.is_empty() {
             return Ok(());
         }
         let mut after = durable.clone();
@@ -55,6 +75,7 @@ impl Chain {
         let mut staged = writing(&self.staged);
         for (height, (digest, block)) in &batch.blocks {
             staged.blocks.remove(height);
+            staged.carried.remove(height);
             staged.heights.remove(digest);
             for transaction in block.lanes.iter().flat_map(|body| &body.transactions) {
                 staged.places.remove(&transaction.id());
@@ -71,13 +92,21 @@ impl Chain {
                 staged.pool.remove(id);
             }
         }
+        staged.marks.retain(|body, number| batch.marks.get(body) != Some(number));
     }
 }
 
 impl Batch {
     fn write(&self, transaction: &WriteTransaction) -> Result<(), redb::Error> {
         for (digest, block) in self.blocks.values() {
-            write_block(transaction, digest, block)?;
+            write_block(transaction, digest, block, Look::AtExpiry)?;
+        }
+        for block in self.carried.values() {
+            write_carried(transaction, block)?;
+        }
+        let mut due = transaction.open_table(DUE)?;
+        for ((height, lane), number) in &self.marks {
+            due.insert((0, *height, *lane), *number)?;
         }
         let mut heights = transaction.open_table(HEIGHT)?;
         let mut finality = transaction.open_table(FINALITY)?;
@@ -113,21 +142,55 @@ pub(in crate::store) fn write_block(
     transaction: &WriteTransaction,
     digest: &HeaderHash,
     block: &Block,
+    look: Look,
 ) -> Result<(), redb::Error> {
     let height = block.header.height;
     write_header(transaction, digest, &block.header)?;
+    block.lanes.iter().try_for_each(|body| write_body(transaction, height, body, look))
+}
+
+/// Writes what travelled beside a block.
+fn write_carried(transaction: &WriteTransaction, block: &Block) -> Result<(), redb::Error> {
+    let mut table = transaction.open_table(CARRIED)?;
+    let places = block.lanes.iter().flat_map(|body| {
+        (0..)
+            .zip(&body.transactions)
+            .map(|(index, _)| (block.header.height.0, body.header.lane.number(), index))
+    });
+    for (place, attachments) in places.zip(&block.carried) {
+        if !attachments.is_empty() {
+            let mut out = Writer::default();
+            out.array(attachments.len());
+            attachments.iter().for_each(|bytes| out.bytes(bytes));
+            table.insert(place, out.into_bytes().as_slice())?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes all rows of a lane's body.
+pub(super) fn write_body(
+    transaction: &WriteTransaction,
+    height: Height,
+    body: &LaneBody,
+    look: Look,
+) -> Result<(), redb::Error> {
+    let mut due = transaction.open_table(DUE)?;
     let mut lanes = transaction.open_table(LANE_HEADER)?;
     let mut transactions = transaction.open_table(TRANSACTION)?;
     let mut places = transaction.open_table(PLACE)?;
-    for body in &block.lanes {
-        let lane = body.header.lane;
-        let row = [[BODY_HELD].as_slice(), &to_bytes(&body.header)].concat();
-        lanes.insert((height.0, lane.number()), row.as_slice())?;
-        for (index, entry) in (0..).zip(&body.transactions) {
-            let place = Place { height, lane, index }.row();
-            transactions.insert(place, entry.as_bytes())?;
-            places.insert(entry.id().as_bytes(), place)?;
-        }
+    let lane = body.header.lane;
+    let row = [[BODY_HELD].as_slice(), &to_bytes(&body.header)].concat();
+    lanes.insert((height.0, lane.number()), row.as_slice())?;
+    let time = match look {
+        Look::AtExpiry => body.header.latest_expiry,
+        Look::Soon => TimeMs::default(),
+    };
+    note(&mut due, height, &body.header, time)?;
+    for (index, entry) in (0..).zip(&body.transactions) {
+        let place = Place { height, lane, index }.row();
+        transactions.insert(place, entry.as_bytes())?;
+        places.insert(entry.id().as_bytes(), place)?;
     }
     Ok(())
 }
@@ -164,22 +227,7 @@ impl Store {
         if self.checkpoint_height().is_none_or(|checkpoint| height > checkpoint) {
             return Err(StoreError::BodyNeeded { height });
         }
-        let deleted = write(&self.chain.database, |transaction| {
-            let mut lanes = transaction.open_table(LANE_HEADER)?;
-            let key = (height.0, lane.number());
-            let Some(mut row) = lanes.get(key)?.map(|row| row.value().to_vec()) else { return Ok(0) };
-            if let Some(state) = row.first_mut() {
-                *state = BODY_DELETED;
-            }
-            lanes.insert(key, row.as_slice())?;
-            let mut freed = 0;
-            let mut table = transaction.open_table(TRANSACTION)?;
-            let span = (height.0, lane.number(), 0)..=(height.0, lane.number(), u32::MAX);
-            for row in table.extract_from_if(span, |_, _| true)? {
-                freed += row?.1.value().len() as u64;
-            }
-            Ok(freed)
-        });
+        let deleted = write(&self.chain.database, |transaction| Ok(delete(transaction, height, lane)?.bytes));
         deleted.map_err(|source| StoreError::DeleteBody { height, lane, source: Box::new(source) })
     }
 }

@@ -10,7 +10,7 @@ use tabellion_ledger::{Block, Header, HeaderHash, Height, Lane, LaneState, Outli
 
 use super::{Intake, TARGET, Target, WANTED, intake_fault};
 use crate::store::base::{CHECKPOINT, Checkpoint};
-use crate::store::chain::{BODY_DELETED, stored_header, write_block, write_header};
+use crate::store::chain::{BODY_DELETED, Look, stored_header, write_block, write_header};
 use crate::store::rows::{
     BODIES, FINALITY, FLOOR, HAND_OVER, HEIGHT, HELD_BLOCKS, HELD_VOTES, HISTORY, LANE_HEADER, META, PLACE,
     RANGE, read, write,
@@ -87,7 +87,7 @@ impl Intake {
         let end =
             ChainEnd { header: genesis.header.clone(), headers: Frontier::default(), lanes: BTreeMap::new() };
         let written = write(&self.chain, |transaction| {
-            write_block(transaction, &genesis.digest(), genesis)?;
+            write_block(transaction, &genesis.digest(), genesis, Look::Soon)?;
             write_end(transaction, &end)
         });
         written.map_err(intake_fault)?;
@@ -149,7 +149,7 @@ impl Intake {
         }
         let written = write(&self.chain, |transaction| {
             for block in finish.blocks {
-                write_block(transaction, &block.digest(), block)?;
+                write_block(transaction, &block.digest(), block, Look::Soon)?;
             }
             write_votes(transaction, finish.votes)?;
             write_ranges(transaction, height)?;

@@ -2,7 +2,9 @@
 
 use redb::Builder;
 
-use super::super::{Store, StoreError};
+use tabellion_ledger::TimeMs;
+
+use super::super::{Found, Store, StoreError};
 use super::disk::Disk;
 use super::fixture::{LEDGER, Ledger, NOW, quick};
 use super::*;
@@ -98,6 +100,60 @@ fn a_power_cut_at_any_moment_loses_nothing_acknowledged() {
         }
     }
     assert!(cuts >= 200, "the power went {cuts} times only while the node worked");
+}
+
+/// Looks at every body of certificates whose moment lies before that of block `before`, and deletes it.
+fn prune(store: &Store, before: u64) -> Result<(), StoreError> {
+    let moment = Ledger::latest_expiry(Height(before), Lane::Certificate);
+    let needed = store.checkpoint_height().map_or(Height(0), Height::next);
+    let due = store.due(moment, None, usize::MAX)?.into_iter().filter(|due| due.height < needed);
+    for looks in due.map(|due| (due, Found::Ended)).collect::<Vec<_>>().chunks(3) {
+        store.settle(looks)?;
+    }
+    Ok(())
+}
+
+/// X.1409 C20, A.3: what must stay is there whenever the power goes, and a deletion that was cut off is made
+/// again.
+#[test]
+fn a_power_cut_while_bodies_are_deleted_loses_nothing_that_must_stay() {
+    let (mut cuts, lane) = (0, Lane::Certificate);
+    for seed in 0..120_u64 {
+        let disks = Disks::default();
+        let mut ledger = Ledger::new(seed);
+        let store = disks.open().unwrap();
+        run(&store, &mut ledger, 20);
+        disks.chain.cut_power_after(1 + (seed * 37) % 90);
+        cuts += u32::from(prune(&store, 12).is_err());
+        drop(store);
+        let store = disks.after_power_cut(seed).open().unwrap();
+        for _ in 0..2 {
+            for (height, block) in ledger.blocks.iter().enumerate() {
+                let height = Height(height as u64);
+                assert_eq!(store.header(height).unwrap().as_ref(), Some(&block.header), "seed {seed}");
+                for body in &block.lanes {
+                    let held = store.lane_body(height, body.header.lane).unwrap();
+                    let may_go = body.header.lane == lane && height < Height(12);
+                    assert!(held.as_ref() == Some(body) || may_go && held.is_none(), "seed {seed}");
+                    for transaction in &body.transactions {
+                        let found = store.transaction(&transaction.id()).unwrap().unwrap();
+                        assert_eq!(found.bytes.is_some(), held.is_some(), "all of a body or nothing");
+                    }
+                }
+                let lanes = store.lane_headers(height).unwrap();
+                assert!(
+                    lanes
+                        .into_iter()
+                        .map(|(header, _)| header)
+                        .eq(block.lanes.iter().map(|b| b.header.clone()))
+                );
+            }
+            prune(&store, 12).unwrap();
+            assert!((0..12).all(|height| store.lane_body(Height(height), lane).unwrap().is_none()));
+        }
+        assert!(store.due(TimeMs::MAX, None, 100).unwrap().iter().all(|due| due.height >= Height(12)));
+    }
+    assert!(cuts >= 60, "the power went {cuts} times only while bodies were deleted");
 }
 
 #[test]

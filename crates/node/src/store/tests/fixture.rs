@@ -107,12 +107,20 @@ impl Ledger {
                 previous: LaneHeaderHash::default(),
                 records_root: LaneBody::records_root(&transactions),
                 record_count: u32::try_from(transactions.len()).unwrap(),
-                latest_expiry: TimeMs::MAX,
+                latest_expiry: Self::latest_expiry(height, lane),
                 history_root: Hash::default(),
             };
             LaneBody { header, transactions }
         };
         LANES.into_iter().map(body).collect()
+    }
+
+    /// When a body ends: that of certificates a second later with each block, the other never.
+    pub(super) fn latest_expiry(height: Height, lane: Lane) -> TimeMs {
+        match lane {
+            Lane::Certificate => NOW.plus(height.0 * 1000),
+            _ => TimeMs::MAX,
+        }
     }
 
     fn change(&self, height: Height, lanes: &[LaneBody]) -> Change {
