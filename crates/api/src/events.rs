@@ -97,7 +97,7 @@ impl Filter {
     fn wants(&self, notice: &Notice) -> bool {
         let certificate = match &notice.event {
             Event::Consortium(_) => None,
-            Event::Certificate(event) => Some(event.certificate()),
+            Event::Certificate(event) => event.certificate(),
         };
         self.lane.is_none_or(|lane| lane == lane_of(notice))
             && (self.certificate.is_none() || self.certificate == certificate)

@@ -18,6 +18,8 @@ pub enum Permission {
     MemberWith(&'static [Role]),
     /// Whoever has one of these roles: a member by its own key, or one of its accounts.
     AnyOf(&'static [Role]),
+    /// Whoever has one of these roles, as for [`Permission::AnyOf`], or a node of an active member.
+    AnyOfOrNode(&'static [Role]),
     /// A node of an active member.
     Node,
     /// An active member by its own key, or one of its nodes.
@@ -27,11 +29,19 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// Roles of which one is needed; empty where no role is.
+    /// Roles of which one is needed, for keys of members and accounts; empty where no role is.
     pub fn roles(&self) -> &'static [Role] {
         match self {
-            Self::MemberWith(roles) | Self::AnyOf(roles) => roles,
+            Self::MemberWith(roles) | Self::AnyOf(roles) | Self::AnyOfOrNode(roles) => roles,
             _ => &[],
+        }
+    }
+
+    /// Roles of which a key of this owner needs one. A node has none: where it may, it may without.
+    pub fn roles_of(&self, owner: &Owner) -> &'static [Role] {
+        match owner {
+            Owner::Node(_) => &[],
+            _ => self.roles(),
         }
     }
 
@@ -40,6 +50,7 @@ impl Permission {
         match self {
             Self::Member | Self::MemberWith(_) => "member",
             Self::AnyOf(_) => "member or account",
+            Self::AnyOfOrNode(_) => "member, account or node",
             Self::Node => "node",
             Self::MemberOrNode => "member or node",
             Self::Invitation => "invitation",
@@ -51,6 +62,7 @@ impl Permission {
         match self {
             Self::Member | Self::MemberWith(_) => matches!(owner, Owner::Member),
             Self::AnyOf(_) => matches!(owner, Owner::Member | Owner::Account(_)),
+            Self::AnyOfOrNode(_) => matches!(owner, Owner::Member | Owner::Account(_) | Owner::Node(_)),
             Self::Node => matches!(owner, Owner::Node(_)),
             Self::MemberOrNode => matches!(owner, Owner::Member | Owner::Node(_)),
             Self::Invitation => matches!(owner, Owner::Invitation),
@@ -59,7 +71,7 @@ impl Permission {
 
     /// Whether a valid key of this owner, with these roles in force, has it.
     pub fn allows(&self, owner: &Owner, roles: &[Role]) -> bool {
-        let needed = self.roles();
+        let needed = self.roles_of(owner);
         self.suits(owner) && (needed.is_empty() || needed.iter().any(|role| roles.contains(role)))
     }
 }
@@ -92,7 +104,7 @@ pub fn permission_matrix(rows: &[PermissionRow]) -> String {
         let any_name = "any".parse().expect("invariant: a name of letters");
         let any_node = crate::node::NodeId::default();
         let owners = [Owner::Member, Owner::Account(any_name), Owner::Node(any_node), Owner::Invitation];
-        let cell = |owner: &Owner| match (permission.suits(owner), permission.roles()) {
+        let cell = |owner: &Owner| match (permission.suits(owner), permission.roles_of(owner)) {
             (false, _) => "no".to_owned(),
             (true, []) => "yes".to_owned(),
             (true, roles) => roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", "),

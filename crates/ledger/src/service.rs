@@ -24,6 +24,8 @@ pub mod map {
     pub const CERTIFICATE_KEY: u8 = 3;
     /// Publications that wait for the start of their validity.
     pub const CERTIFICATE_SCHEDULE: u8 = 4;
+    /// Results for other ledgers, and what came from them.
+    pub const COMPOSED: u8 = 6;
 }
 
 const PATH_DOMAIN: &[u8] = b"tabellion/state/1";

@@ -40,7 +40,7 @@ pub use refusal::Refusal;
 pub use replay::{MemoryState, Replay, ReplayFault};
 pub use request::{PublishRequest, VerifyRequest, WindowRequest};
 pub use ruleset::{LEDGER_VERSION, Ruleset, RulesetFault};
-pub use transaction::{Checked, Work, check, check_recorded, dry_run, submit, would_apply};
+pub use transaction::{Checked, Work, check, check_recorded, dry_run, link, submit, would_apply};
 
 #[cfg(test)]
 mod tests;

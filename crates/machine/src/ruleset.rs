@@ -144,6 +144,7 @@ impl Ruleset {
             anchors: &rules.anchors,
             schedule_ahead_ms_max: rules.schedule_ahead_ms_max,
             evidence_age_ms_max: rules.evidence_age_ms_max,
+            link: None,
         }
     }
 }

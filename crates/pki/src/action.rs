@@ -6,6 +6,7 @@ use tabellion_ledger::limits::ENVELOPE_BYTES_MAX;
 use tabellion_ledger::{CertificateId, KeyId, TimeMs};
 
 use crate::change::{Renewal, StatusChange};
+use crate::composed::Relay;
 use crate::state::Status;
 
 /// Certificates in one transaction: a CA's upload, or what one CRL says of them. Bounded so that one
@@ -17,6 +18,7 @@ pub const INTERMEDIATES_MAX: usize = 8;
 const PUBLISH: u64 = 0;
 const CHANGE: u64 = 1;
 const RENEW: u64 = 2;
+const RELAY: u64 = 4;
 
 /// A span of time, both ends included.
 ///
@@ -121,7 +123,8 @@ impl Wire for Entry {
 
 /// An action of the certificate lane.
 ///
-/// Shape: [number, arguments]; 0 publish: [[entry, ...]]; 1 change: [[status change, ...]]; 2 renew: renewal.
+/// Shape: [number, arguments]; 0 publish: [[entry, ...]]; 1 change: [[status change, ...]]; 2 renew: renewal;
+/// 4 relay: relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Publish certificates: all of them or none.
@@ -130,6 +133,8 @@ pub enum Action {
     Change(Vec<StatusChange>),
     /// Publish a certificate and revoke the one that it replaces (X.1409 C15).
     Renew(Box<Renewal>),
+    /// Record what a foreign ledger proves (X.1409 C16).
+    Relay(Box<Relay>),
 }
 
 impl Action {
@@ -142,7 +147,7 @@ impl Action {
     pub fn published(&self) -> &[Entry] {
         match self {
             Self::Publish(entries) => entries,
-            Self::Change(_) => &[],
+            Self::Change(_) | Self::Relay(_) => &[],
             Self::Renew(renewal) => std::slice::from_ref(&renewal.entry),
         }
     }
@@ -164,6 +169,10 @@ impl Wire for Action {
                 out.uint(RENEW);
                 renewal.encode(out);
             }
+            Self::Relay(relay) => {
+                out.uint(RELAY);
+                relay.encode(out);
+            }
         }
     }
 
@@ -173,6 +182,7 @@ impl Wire for Action {
             PUBLISH => Ok(Self::Publish(input.list(ENTRIES_MAX)?)),
             CHANGE => Ok(Self::Change(input.list(ENTRIES_MAX)?)),
             RENEW => Ok(Self::Renew(Box::new(Renewal::decode(input)?))),
+            RELAY => Ok(Self::Relay(Box::new(Relay::decode(input)?))),
             _ => Err(DecodeError::Value { field: "action of the certificate lane" }),
         }
     }

@@ -8,6 +8,7 @@ use tabellion_ledger::{
 
 use crate::action::Entry;
 use crate::check::{Checked, CheckedEntry};
+use crate::composed::{self, Link};
 use crate::event::Event;
 use crate::key::{
     certificate_key, certificates_of_key_key, schedule_hour_key, schedule_index_key, scheduled_key,
@@ -29,6 +30,8 @@ pub struct Rules<'a> {
     pub schedule_ahead_ms_max: u64,
     /// How old a CA's feedback may be when it is used. Unit: ms.
     pub evidence_age_ms_max: u64,
+    /// The link to the foreign ledger of a relay; none for other requests, and where it is not followed.
+    pub link: Option<Link>,
 }
 
 impl Rules<'_> {
@@ -63,6 +66,7 @@ pub fn apply(
             let outcome = change::apply_renewal(renewal, entry, by, ctx, rules, &mut work.state);
             work.take(renewal.old, outcome);
         }
+        Checked::Relay(relay) => return Ok(composed::apply(relay, rules.link.as_ref(), by, ctx, view)?),
     }
     work.finish()
 }

@@ -9,6 +9,7 @@ use tabellion_ledger::{CertificateId, LedgerId, TimeMs};
 
 use crate::action::{Action, Entry};
 use crate::change::{Renewal, StatusChange};
+use crate::composed::{self, CheckedRelay};
 use crate::facts::Facts;
 use crate::refusal::{EntryRefusal, Refusal, RefusedEntry};
 use crate::state::Status;
@@ -28,6 +29,8 @@ pub enum Checked {
     Change(Vec<StatusChange>),
     /// Publish a certificate in the place of another one.
     Renew(Box<Renewal>, Box<CheckedEntry>),
+    /// Record what a foreign ledger proves.
+    Relay(Box<CheckedRelay>),
 }
 
 impl Checked {
@@ -35,7 +38,7 @@ impl Checked {
     pub fn published(&self) -> &[CheckedEntry] {
         match self {
             Self::Publish(publish) => &publish.entries,
-            Self::Change(_) => &[],
+            Self::Change(_) | Self::Relay(_) => &[],
             Self::Renew(_, entry) => std::slice::from_ref(entry),
         }
     }
@@ -47,6 +50,8 @@ impl Checked {
             Self::Publish(_) => Vec::new(),
             Self::Change(changes) => changes.iter().map(|change| change.not_after).collect(),
             Self::Renew(renewal, _) => vec![renewal.old_not_after],
+            // What is recorded of it ends as told, without the rest of a second.
+            Self::Relay(relay) => return relay.latest_expiry(),
         };
         published.chain(changed.into_iter().map(|end| end.plus(999))).max().unwrap_or_default()
     }
@@ -102,6 +107,7 @@ pub fn check(
             learned.extend(from_entry);
             renewed(renewal, outcome)
         }
+        Action::Relay(relay) => Ok(Checked::Relay(Box::new(composed::check(relay)?))),
     });
     (outcome, learned)
 }
@@ -121,6 +127,8 @@ pub fn check_recorded(action: &Action) -> Result<Checked, Refusal> {
             checked.map(Checked::Change)
         }
         Action::Renew(renewal) => renewed(renewal, check(&renewal.entry)),
+        // Its proofs stand in the action, on every kind of ledger.
+        Action::Relay(relay) => Ok(Checked::Relay(Box::new(composed::check(relay)?))),
     }
 }
 
@@ -165,7 +173,7 @@ fn attached<'a>(action: &Action, attachments: &'a [Vec<u8>]) -> Result<Attached<
         named.extend(entry.intermediates.iter().chain([&entry.certificate]).copied());
     }
     match action {
-        Action::Publish(_) => {}
+        Action::Publish(_) | Action::Relay(_) => {}
         Action::Change(changes) => {
             named.extend(changes.iter().flat_map(|change| {
                 [change.certificate, change.issuer, CertificateId(change.evidence.hash.0)]

@@ -1,8 +1,9 @@
 //! What happened to certificates, for those who watch.
 
 use serde::{Deserialize, Serialize};
-use tabellion_ledger::{CertificateId, TimeMs};
+use tabellion_ledger::{CertificateId, LedgerId, TimeMs};
 
+use crate::composed::{ForeignRecord, Freeze};
 use crate::state::CertificateRecord;
 
 /// An event of the certificate lane.
@@ -60,11 +61,25 @@ pub enum Event {
         /// The new certificate.
         by: CertificateId,
     },
+    /// A foreign ledger gave a certificate a new status.
+    Relayed {
+        /// The foreign ledger.
+        ledger: LedgerId,
+        /// What is recorded of it here.
+        record: ForeignRecord,
+    },
+    /// The validators of a foreign ledger finalised two headers at one height.
+    LinkFrozen {
+        /// The foreign ledger.
+        ledger: LedgerId,
+        /// What was shown.
+        freeze: Freeze,
+    },
 }
 
 impl Event {
-    /// The certificate that it is about.
-    pub fn certificate(&self) -> CertificateId {
+    /// The certificate that it is about, if it is about one.
+    pub fn certificate(&self) -> Option<CertificateId> {
         match self {
             Self::Published { certificate, .. }
             | Self::Scheduled { certificate, .. }
@@ -72,7 +87,9 @@ impl Event {
             | Self::Revoked { certificate, .. }
             | Self::Suspended { certificate, .. }
             | Self::Resumed { certificate, .. }
-            | Self::Renewed { certificate, .. } => *certificate,
+            | Self::Renewed { certificate, .. } => Some(*certificate),
+            Self::Relayed { record, .. } => Some(record.result.certificate),
+            Self::LinkFrozen { .. } => None,
         }
     }
 }

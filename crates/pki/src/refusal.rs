@@ -6,6 +6,7 @@ use serde::Serialize;
 use tabellion_ledger::{CertificateId, DecodeError, Height, KeyId, TimeMs};
 use thiserror::Error;
 
+use crate::composed::RelayRefusal;
 use crate::state::Status;
 use crate::verify::CertificateRefusal;
 
@@ -35,6 +36,9 @@ pub enum Refusal {
     /// Entries that are refused, each with its reason. The others are not recorded either.
     #[error("{}", describe(.0))]
     Entries(Vec<RefusedEntry>),
+    /// What a proxy brings from a foreign ledger is refused.
+    #[error(transparent)]
+    Relay(#[from] RelayRefusal),
 }
 
 fn describe(refused: &[RefusedEntry]) -> String {
@@ -60,6 +64,7 @@ impl Refusal {
             Self::Empty => "empty-request",
             Self::UnusedAttachment { .. } => "unused-attachment",
             Self::AttachmentTwice { .. } => "attachment-twice",
+            Self::Relay(refusal) => refusal.code(),
             Self::Entries(refused) => refused.first().map_or("refused-entries", |entry| entry.refusal.code()),
         }
     }
