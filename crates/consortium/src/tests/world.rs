@@ -313,7 +313,7 @@ impl World {
         }
     }
 
-    pub fn new_link(&self, ledger: LedgerId) -> NewLink {
+    pub fn new_link(&self, ledger: tabellion_ledger::LedgerId) -> NewLink {
         let roster = roster(&self.state);
         NewLink { ledger, name: "Abroad".to_owned(), roster, stale_after_ms: 60_000 }
     }
