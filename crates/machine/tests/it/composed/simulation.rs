@@ -261,20 +261,20 @@ impl Simulation {
             record: Some(record),
         });
         let newest = self.host.header().clone();
-        let leaves: Vec<Hash> = self.host.headers.iter().map(Header::leaf).collect();
+        let leaves = &self.host.leaves;
         let header = Header {
             height: newest.height.next(),
             previous: newest.hash(),
             state_root: made.root,
             roster: roster.hash(),
             next_roster: roster.hash(),
-            history_root: merkle::root(&leaves),
+            history_root: merkle::root(leaves),
             ..newest
         };
         let known = self.home.known(&self.host.id()).newest;
         let older = known.map(|known| {
             let place = usize::try_from(known.height.0).unwrap();
-            (self.host.headers[place].clone(), merkle::inclusion_path(&leaves, place))
+            (self.host.headers[place].clone(), merkle::inclusion_path(leaves, place))
         });
         let finality = self.host.finalise_by(&header, roster, 3);
         let header_proof = ProvedHeader { finality, older };

@@ -33,6 +33,8 @@ pub struct Ledger {
     pub replay: Replay,
     pub time: TimeMs,
     pub headers: Vec<Header>,
+    /// Their leaves in the tree of the history.
+    pub leaves: Vec<Hash>,
     pub hand_overs: Vec<HandOver>,
     /// Every new status, in order, as the events told it: what the outbox must say.
     pub truth: Vec<(CertificateId, Status)>,
@@ -90,6 +92,7 @@ impl Ledger {
         let document = document.new().unwrap();
         let replay = Replay::new(&document).unwrap();
         let headers = vec![replay.header().clone()];
+        let leaves = vec![replay.header().leaf()];
         let rosters = BTreeMap::from([(document.roster().hash(), document.roster())]);
         let (hand_overs, truth, certificates) = (Vec::new(), Vec::new(), Vec::new());
         let time = START;
@@ -97,6 +100,7 @@ impl Ledger {
             replay,
             time,
             headers,
+            leaves,
             hand_overs,
             truth,
             numbered: vec![0],
@@ -161,6 +165,7 @@ impl Ledger {
         self.replay.advance(&proposal.outcome);
         let before = self.headers.last().unwrap().clone();
         self.headers.push(self.replay.header().clone());
+        self.leaves.push(self.replay.header().leaf());
         let present = roster(self.replay.state());
         self.rosters.insert(present.hash(), present);
         if before.next_roster != before.roster {
@@ -328,10 +333,9 @@ impl Ledger {
     pub fn proved_header(&self, known: Option<Height>) -> ProvedHeader {
         let newest = self.header();
         let older = known.filter(|known| *known < newest.height).map(|known| {
-            let leaves: Vec<Hash> =
-                self.headers[..usize::try_from(newest.height.0).unwrap()].iter().map(Header::leaf).collect();
+            let leaves = &self.leaves[..usize::try_from(newest.height.0).unwrap()];
             let place = usize::try_from(known.0).unwrap();
-            (self.headers[place].clone(), merkle::inclusion_path(&leaves, place))
+            (self.headers[place].clone(), merkle::inclusion_path(leaves, place))
         });
         ProvedHeader { finality: self.finalise(newest), older }
     }

@@ -83,6 +83,7 @@ pub fn write_seeds(vectors: &[Vector]) {
     let _ = std::fs::remove_dir_all(folder().join("../fuzz/corpus"));
     for Vector { name, kind, bytes, .. } in vectors {
         let Some(target) = target(kind) else { continue };
+        let target = if name == "action-relay" { "relay" } else { target };
         let seeds = folder().join("../fuzz/seeds").join(target);
         std::fs::create_dir_all(&seeds).unwrap();
         std::fs::write(seeds.join(name), bytes).unwrap();
@@ -112,9 +113,8 @@ fn target(kind: &str) -> Option<&'static str> {
         "SignedStatement" | "OcspResponse" | "CertificateList" => "evidence",
         "Genesis" | "Parameters" | "Roster" => "genesis",
         "Action" | "ConsortiumAction" => "action",
-        "HistoryState" | "LaneState" | "CertificateRecord" | "KeyRecord" | "Scheduled" | "PublicKey" => {
-            "records"
-        }
+        "HistoryState" | "LaneState" | "CertificateRecord" | "KeyRecord" | "Scheduled" | "PublicKey"
+        | "Outbox" | "OutboxEntry" | "FollowedLedger" | "ForeignRecord" | "Link" => "records",
         _ => return None,
     })
 }
