@@ -8,7 +8,7 @@ use axum::middleware::from_fn_with_state;
 use crate::backend::Backend;
 use crate::config::FaceConfig;
 use crate::face::{Face, guard};
-use crate::{certificates, chain, consortium, events, node, snapshots, transactions};
+use crate::{certificates, chain, composed, consortium, events, node, snapshots, transactions};
 
 /// The REST face of a node, ready for [`crate::serve`].
 ///
@@ -20,6 +20,7 @@ pub fn router(backend: Arc<dyn Backend>, config: FaceConfig) -> Router {
         .merge(transactions::routes())
         .merge(certificates::routes())
         .merge(chain::routes())
+        .merge(composed::routes())
         .merge(snapshots::routes())
         .merge(consortium::routes())
         .merge(events::routes())
