@@ -8,6 +8,7 @@ use tabellion_ledger::Algorithm;
 use crate::consortium::{AccountCommand, MemberCommand, ProposalCommand, ProposeArgs, RoleCommand, VoteArgs};
 use crate::moment::{Moment, Span};
 use crate::node_commands::{DevArgs, NetworkCommand, NodeArgs};
+use crate::proxy::ProxyCommand;
 
 const ABOUT: &str =
     "Certificate status that anybody can check: a shared ledger of several organisations (ITU-T X.1409)";
@@ -80,6 +81,14 @@ The proposer's own vote is for it; floor(2n/3) + 1 of n active members accept it
   tabellion propose grant-role bravo auditor --reason 'as agreed in May'
   tabellion vote 7 for                          each other member
   tabellion proposal watch 7";
+
+const PROXY_HELP: &str = "\
+The members of the host open its outbox, those at home follow it; then any number of proxies may run:
+
+  tabellion propose outbox open --network host
+  tabellion propose follow-ledger host/genesis.cbor --stale-after 10m --network home
+  tabellion proxy run --from host --to home --key proxy.pem
+  tabellion cert verify cert.pem --network home     also tells what is recorded of foreign ledgers";
 
 const NODE_HELP: &str = "\
 Without a command it runs the node of --config. A new node joins in three steps:
@@ -175,6 +184,9 @@ pub enum Command {
     /// Proposals: list, show, watch, withdraw
     #[command(subcommand)]
     Proposal(ProposalCommand),
+    /// Composed systems: ledgers that follow each other
+    #[command(subcommand, after_help = PROXY_HELP)]
+    Proxy(ProxyCommand),
     /// Measure a network
     #[command(subcommand)]
     Bench(BenchCommand),
