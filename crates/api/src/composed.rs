@@ -106,8 +106,8 @@ pub(crate) async fn ledgers(State(face): State<Shared>, style: Style) -> Respons
 fn ledger(snapshot: &dyn Snapshot, id: &LedgerId) -> Option<ForeignLedgerAnswer> {
     let name = tabellion_consortium::link(snapshot, id)?.name;
     let (link, known) = (link(snapshot, id)?, followed_ledger(snapshot, id));
-    let header = &snapshot.finality().header;
-    Some(ForeignLedgerAnswer::new(id.to_string(), name, &link, known.as_ref(), header))
+    let at = snapshot.finality().header.time;
+    Some(ForeignLedgerAnswer::new(id.to_string(), name, &link, known.as_ref(), at))
 }
 
 /// The status of a certificate on a foreign ledger, with its proofs

@@ -202,6 +202,11 @@ impl Proxy {
             return Ok(Relayed::Idle);
         };
         if !is_worth_it(&relay, &known, &link, now) {
+            // A node that stands still would keep everything back: others may have gone on.
+            let header = relay.delivery.as_ref().map(|delivery| &delivery.header.finality.header);
+            if header.is_some_and(|header| is_due(header.time, &link, now)) {
+                self.host.nodes().next_node();
+            }
             return Ok(Relayed::Idle);
         }
         self.submit(relay, now, wait).await
@@ -276,8 +281,12 @@ fn is_worth_it(relay: &Relay, known: &FollowedLedger, link: &Link, now: TimeMs) 
         older.height == newest.height && older.hash() != newest.hash
     });
     let is_newer = known.complete.is_none_or(|complete| header.height > complete.height);
-    let refresh = |time: TimeMs| time.plus(link.stale_after_ms / REFRESH_PART) <= now;
-    is_fork || (is_newer && known.complete.is_none_or(|complete| refresh(complete.time)))
+    is_fork || (is_newer && known.complete.is_none_or(|complete| is_due(complete.time, link, now)))
+}
+
+/// Whether what was known at `time` should be known anew.
+fn is_due(time: TimeMs, link: &Link, now: TimeMs) -> bool {
+    time.plus(link.stale_after_ms / REFRESH_PART) <= now
 }
 
 /// Leaves results out until the relay fits into a transaction; the rest comes with the next one.

@@ -1,7 +1,7 @@
 //! Composed systems, as a reader is told of them.
 
 use serde::{Deserialize, Serialize};
-use tabellion_ledger::Header;
+use tabellion_ledger::{Header, TimeMs};
 use tabellion_pki::{
     Delivery, FollowedLedger, ForeignRecord, ForeignStanding, Link, OutboxEntry, foreign_standing,
 };
@@ -121,17 +121,11 @@ pub struct ForeignLedgerAnswer {
 }
 
 impl ForeignLedgerAnswer {
-    /// What is known at the time of a header.
-    pub fn new(
-        id: String,
-        name: String,
-        link: &Link,
-        known: Option<&FollowedLedger>,
-        header: &Header,
-    ) -> Self {
+    /// What is known, judged at a moment.
+    pub fn new(id: String, name: String, link: &Link, known: Option<&FollowedLedger>, at: TimeMs) -> Self {
         let known = known.filter(|known| known.generation == link.generation);
         let complete = known.and_then(|known| known.complete);
-        let fresh = complete.is_some_and(|complete| complete.time.plus(link.stale_after_ms) >= header.time);
+        let fresh = complete.is_some_and(|complete| complete.time.plus(link.stale_after_ms) >= at);
         Self {
             ledger: id,
             name,

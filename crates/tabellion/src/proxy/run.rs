@@ -49,9 +49,9 @@ pub async fn run(args: RunArgs, options: NetworkOptions, output: Output) -> Done
         let pause = match turn {
             Ok(relayed) => {
                 failures = 0;
-                let more = matches!(relayed, Relayed::Recorded { more: true, .. } | Relayed::Raced(_));
                 tell(&relayed, before.as_ref(), output);
-                let is_done = !more;
+                let more = matches!(relayed, Relayed::Recorded { more: true, .. });
+                let is_done = !more && !matches!(relayed, Relayed::Raced(_));
                 before = Some(relayed);
                 if args.once && is_done {
                     return Ok(());

@@ -20,8 +20,8 @@ fn answer(found: &ProvedLink) -> ForeignLedgerAnswer {
         roster: link.roster.clone(),
         stale_after_ms: link.stale_after_ms,
     };
-    let header = &found.by.header;
-    ForeignLedgerAnswer::new(link.ledger.to_string(), link.name.clone(), &rules, found.known.as_ref(), header)
+    let at = now().max(found.by.header.time);
+    ForeignLedgerAnswer::new(link.ledger.to_string(), link.name.clone(), &rules, found.known.as_ref(), at)
 }
 
 fn state(answer: &ForeignLedgerAnswer) -> &'static str {
