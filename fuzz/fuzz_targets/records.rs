@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use tabellion_consortium::{
-    Account, Accounts, Agenda, Boundary, Committee, Invitation, Invitations, Link, Member, Members, Node, Nodes,
-    Pending, Proposal, Usage,
+    Account, Accounts, Agenda, Boundary, Committee, Invitation, Invitations, Link, Member, Members,
+    Node, Nodes, Pending, Proposal, Usage,
 };
 use tabellion_fuzz::same_bytes_again;
 use tabellion_ledger::{HistoryState, LaneState, PublicKey, TimeMs};

@@ -92,8 +92,8 @@ pub trait Backend: Send + Sync + 'static {
     /// store.
     fn hand_overs(&self, after: u64, limit: usize) -> Result<Vec<HandOver>, Fault>;
 
-    /// Numbered results from `first` on, at most `limit`, with how many there are, under the newest header that
-    /// is proved; with it the header at `known`. `None` where that one is above. Reads the store.
+    /// Numbered results from `first` on, at most `limit`, with how many there are, under the newest header
+    /// that is proved; with it the header at `known`. `None` where that one is above. Reads the store.
     fn delivery(&self, first: u64, limit: usize, known: Option<Height>) -> Result<Option<Delivery>, Fault>;
 
     /// The blocks after which this node still holds the state, newest first.

@@ -218,7 +218,8 @@ pub enum Change {
     },
     /// A foreign ledger is followed: what proxies prove of it is recorded (X.1409 C16). Number 27.
     FollowLedger(NewLink),
-    /// A foreign ledger is followed no longer; what is known of it counts no more, but revocations. Number 28.
+    /// A foreign ledger is followed no longer; what is known of it counts no more, but revocations. Number
+    /// 28.
     UnfollowLedger {
         /// The ledger.
         ledger: LedgerId,

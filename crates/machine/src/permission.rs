@@ -8,8 +8,8 @@ use tabellion_pki::Action;
 pub(crate) const PUBLISHERS: Permission =
     Permission::AnyOf(&[Role::CertificationAuthority, Role::CertificateUser]);
 
-/// Who may relay from foreign ledgers: proxy nodes, and whoever does the same with a key of its own. What they
-/// bring is proved; the right only says who is charged for it.
+/// Who may relay from foreign ledgers: proxy nodes, and whoever does the same with a key of its own. What
+/// they bring is proved; the right only says who is charged for it.
 pub(crate) const RELAYS: Permission =
     Permission::AnyOfOrNode(&[Role::CertificationAuthority, Role::CertificateUser, Role::Operator]);
 

@@ -148,7 +148,8 @@ pub struct ForeignStatusAnswer {
     pub ledger: String,
     /// SHA-256 of the certificate.
     pub certificate: String,
-    /// `valid`, `expired`, `suspended`, `revoked` or `unknown`. Only `valid` without doubt may be relied upon.
+    /// `valid`, `expired`, `suspended`, `revoked` or `unknown`. Only `valid` without doubt may be relied
+    /// upon.
     pub standing: String,
     /// `stale`, `frozen`, `anew` or `not-followed`; none where nothing speaks against the standing.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -78,16 +78,17 @@ fn tell(relayed: &Relayed, before: Option<&Relayed>, output: Output) {
         Relayed::Recorded { height, results, .. } => {
             let height = height.map(|height| height.0);
             output.value(&turn("recorded", height, *results));
-            let header = height.map_or("changes of validators".to_owned(), |height| format!("header {height}"));
+            let what = height.map(|height| format!("header {height}"));
+            let header = what.unwrap_or_else(|| "changes of validators".to_owned());
             output.line(format!("recorded  {header}, {results} results"));
         }
         Relayed::Idle => {}
         Relayed::Raced(code) => output.say(format!("another proxy was faster ({code})")),
         // Once is enough: the members may take days.
         same if before == Some(same) => {}
-        Relayed::NotFollowed => output.warn(
-            "the members of the home ledger do not follow the host ledger (`tabellion propose follow-ledger`)",
-        ),
+        Relayed::NotFollowed => {
+            output.warn("the home ledger does not follow the host ledger (`tabellion propose follow-ledger`)")
+        }
         Relayed::Frozen => output.warn(
             "FORK: the link is frozen; the members decide whom to follow (`tabellion propose follow-anew`)",
         ),

@@ -117,7 +117,7 @@ pub fn tell_foreign(subject: &str, found: &ProvedForeign, now: TimeMs, output: O
     let doubt = doubt.map(|doubt| format!(" ({doubt})")).unwrap_or_default();
     let since = moment(record.result.since_time);
     output.line(format!(
-        "{word}{doubt} {subject}  on ledger {name} since its block {} ({since}), recorded here in block {}  {}",
+        "{word}{doubt} {subject}  on ledger {name} since its block {} ({since}), here in block {}  {}",
         record.result.since_height,
         record.since_height,
         by_text(&found.by)
