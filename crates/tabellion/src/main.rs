@@ -48,9 +48,8 @@ fn main() -> ExitCode {
         Command::Dev(args) => run_node(node_commands::dev(&args)),
         Command::Node(NodeArgs { command: None, run }) => run_node(node_commands::node(&run)),
         Command::Network(command) => node_commands::network(&command).map_err(Failure::from),
-        Command::Proxy(command) => Context::new(network.clone(), output).and_then(|context| {
-            Ok(start_runtime()?.block_on(proxy::run(command, &context, network, output))?)
-        }),
+        Command::Proxy(command) => Context::new(network.clone(), output)
+            .and_then(|context| start_runtime()?.block_on(proxy::run(command, &context, network, output))),
         command => Context::new(network, output).and_then(|context| run(command, &context, output)),
     };
     match done {
