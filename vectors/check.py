@@ -602,7 +602,47 @@ def statement(value, ledger):
     return signed, certificate, reason, at, sequence
 
 
+def result(value):
+    """Section 14.5: a result, as the host ledger numbers it."""
+    need(len(value) == 9, "not a result")
+    certificate, status, reason, sequence, _, _, (start, until), record, request = value
+    need(status == {None: 0, 6: 1}.get(reason, 2), "another status")
+    need(len(certificate) == len(record) == 32 and start <= until, "not a result")
+    need(request is None or len(request) == 32, "not a request")
+    return certificate, status, sequence
+
+
+def relay(value):
+    """Section 14.5: the header, the older one, how many results there are, and the results brought."""
+    ledger, roster, hand_overs, delivery = value
+    trust = object.__new__(Trust)
+    trust.ledger = ledger
+    trust.take(*roster)
+    for one in hand_overs:
+        trust, _ = hand_over(one, trust)
+    need(delivery is not None, "nothing is delivered")
+    proved, outbox, first, records = delivery
+    header = finality_proof(proved[0], trust)
+    older = None if proved[1] is None else proved_header(proved, trust)
+
+    def record(one, key):
+        data, trie = one
+        value_hash = trie_proof(trie, header["state_root"], state_path(6, key))
+        need(value_hash == (None if data is None else sha256(data)), "another record")
+        return None if data is None else decode(data)
+
+    found = record(outbox, b"outbox")
+    count = 0 if found is None else found[0]
+    results = [record(one, b"outbox/" + (first + n).to_bytes(8, "big")) for n, one in enumerate(records)]
+    need(None not in results, "a result that is none")
+    return header, older, count, [result(one) for one in results]
+
+
 # ---- The vectors --------------------------------------------------------------------------------------------------
+
+
+RECORDS = "HistoryState LaneState CertificateRecord KeyRecord Scheduled NoticeRecord".split()
+RECORDS += "Outbox OutboxEntry ForeignRecord FollowedLedger Link".split()
 
 
 class Vectors:
@@ -659,7 +699,7 @@ class Vectors:
             fields(HEADER if kind == "Header" else LANE_HEADER, value)
             say("hash", sha256(data))
             say("leaf", leaf_hash(sha256(data)))
-        elif kind in ("HistoryState", "LaneState", "CertificateRecord", "KeyRecord", "Scheduled", "NoticeRecord"):
+        elif kind in RECORDS:
             say("path", state_path(facts["map"], bytes.fromhex(facts["key"])))
             say("value_hash", sha256(data))
             if kind == "CertificateRecord":
@@ -669,6 +709,7 @@ class Vectors:
                 need(facts["map"] == 5 and len(bytes.fromhex(facts["key"])) == 8, "not the key of a notice")
                 need(int.from_bytes(bytes.fromhex(facts["key"]), "big") < height, "a later block")
                 need(time == fields(HEADER, decode(self.bytes["header-3"]))["time"] and len(submitter) == 32, "time")
+            self.composed_record(kind, value, bytes.fromhex(facts["key"]))
             if kind == "HistoryState":
                 root = fields(HEADER, decode(self.bytes["header-3"]))["history_root"]
                 need(frontier_root(value) == root, "another history root")
@@ -720,6 +761,12 @@ class Vectors:
         elif kind == "Action" and value[0] == 3:
             heights = value[1]
             need(1 <= len(heights) <= 1024 and heights == sorted(set(heights)), "blocks out of order")
+        elif kind == "Action" and value[0] == 4:
+            header, older, count, results = relay(value[1])
+            need(value[1][0] == self.trust.ledger and sha256(encode(value[1][1])) == self.trust.roster, "another ledger")
+            say("hash", sha256(encode(value[1][3][0][0][0])))
+            say("state_root", header["state_root"])
+            need((older["height"], count, [one[1] for one in results]) == (3, 2, [0, 2]), "another relay")
         elif kind == "Action" and value[0] == 2:
             (new, *_), old, _, signature = value[1]
             message = encode(["tabellion/renewal/1", self.trust.ledger, old, new])
@@ -728,6 +775,26 @@ class Vectors:
         else:
             need(kind in ("Action", "ConsortiumAction", "Parameters"), f"an unknown type {kind}")
         return None
+
+    def composed_record(self, kind, value, key):
+        """Section 14.5 and format-consortium.md 1: records of composed systems."""
+        if kind == "Outbox":
+            need(len(value) == 1 and key == b"outbox", "not an outbox")
+        elif kind == "OutboxEntry":
+            _, status, sequence = result(value)
+            need((status, sequence) == (0, 0) and value[7] == sha256(self.bytes["record-certificate"]), "another record")
+        elif kind == "ForeignRecord":
+            generation, number, brought, *_ = value
+            need(len(value) == 7 and (generation, number) == (1, 1), "not a foreign record")
+            need(key == b"status/" + self.trust.ledger + result(brought)[0], "another key")
+        elif kind == "FollowedLedger":
+            _, roster, newest, following, complete, frozen = value
+            need(sha256(encode(roster)) == self.trust.roster and following == 2, "another ledger")
+            need(newest[0] == complete[0] == frozen[2] and newest[1] == frozen[3] != frozen[4], "another header")
+        elif kind == "Link":
+            ledger, _, roster, _, generation, _, ended = value
+            need(key == b"link/" + ledger and sha256(encode(roster)) == self.trust.roster, "another ledger")
+            need(generation == 1 and ended is None, "another link")
 
     def changes(self, changes):
         """Section 14.2: three changes name the three pieces of evidence."""
@@ -842,6 +909,8 @@ def main():
         "record-proof", 61, lambda one: record_proof(one, vectors.trust, name)))
     for name in ("equivocation-notarize", "equivocation-nullify"):
         run(f"{name}, altered", lambda: vectors.altered(name, 7, lambda one: equivocation(one, vectors.trust)))
+    run("action-relay, altered", lambda: vectors.altered(
+        "action-relay", 31, lambda one: need(relay(one[1]) and one[0] == 4, "another action")))
     run("hand-over, altered", lambda: vectors.altered("hand-over", 7, lambda one: hand_over(one, vectors.trust)))
     print(f"{len(vectors.rows)} vectors, {failed} failures")
     return 1 if failed else 0

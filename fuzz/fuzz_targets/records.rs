@@ -3,12 +3,15 @@
 
 use libfuzzer_sys::fuzz_target;
 use tabellion_consortium::{
-    Account, Accounts, Agenda, Boundary, Committee, Invitation, Invitations, Member, Members, Node, Nodes,
-    Pending, Proposal, Usage,
+    Account, Accounts, Agenda, Boundary, Committee, Invitation, Invitations, Link, Member, Members,
+    Node, Nodes, Pending, Proposal, Usage,
 };
 use tabellion_fuzz::same_bytes_again;
 use tabellion_ledger::{HistoryState, LaneState, PublicKey, TimeMs};
-use tabellion_pki::{CertificateRecord, KeyRecord, NoticeRecord, Scheduled, Standing, record_hash};
+use tabellion_pki::{
+    CertificateRecord, FollowedLedger, ForeignRecord, KeyRecord, NoticeRecord, Outbox, OutboxEntry,
+    Scheduled, Standing, foreign_standing, record_hash,
+};
 
 fuzz_target!(|bytes: &[u8]| {
     if let Some(record) = same_bytes_again::<CertificateRecord>(bytes) {
@@ -18,6 +21,13 @@ fuzz_target!(|bytes: &[u8]| {
     same_bytes_again::<KeyRecord>(bytes);
     same_bytes_again::<Scheduled>(bytes);
     same_bytes_again::<NoticeRecord>(bytes);
+    same_bytes_again::<Outbox>(bytes);
+    same_bytes_again::<OutboxEntry>(bytes);
+    same_bytes_again::<FollowedLedger>(bytes);
+    same_bytes_again::<Link>(bytes);
+    if let Some(record) = same_bytes_again::<ForeignRecord>(bytes) {
+        let _ = foreign_standing(Some(&record), None, None, TimeMs::MAX);
+    }
     same_bytes_again::<Member>(bytes);
     same_bytes_again::<Members>(bytes);
     same_bytes_again::<Account>(bytes);

@@ -20,6 +20,7 @@ use tabellion_ledger::{
     StateKey, StateProof, TimeMs, Transaction, TransactionId, View,
 };
 use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location, Notice, Refusal};
+use tabellion_pki::Delivery;
 use thiserror::Error;
 
 use crate::lookup::Lookup;
@@ -92,6 +93,10 @@ pub trait Backend: Send + Sync + 'static {
     /// Changes of validators to rosters with numbers above `after`, ascending, at most `limit`. Reads the
     /// store.
     fn hand_overs(&self, after: u64, limit: usize) -> Result<Vec<HandOver>, Fault>;
+
+    /// Numbered results from `first` on, at most `limit`, with how many there are, under the newest header
+    /// that is proved; with it the header at `known`. `None` where that one is above. Reads the store.
+    fn delivery(&self, first: u64, limit: usize, known: Option<Height>) -> Result<Option<Delivery>, Fault>;
 
     /// The blocks after which this node still holds the state, newest first.
     fn held_states(&self) -> Vec<FinalityProof>;

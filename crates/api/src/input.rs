@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tabellion_ledger::{CertificateId, Height, KeyId, TransactionId};
+use tabellion_ledger::{CertificateId, Height, KeyId, LedgerId, TransactionId};
 
 use crate::face::Face;
 use crate::problem::Problem;
@@ -33,6 +33,7 @@ macro_rules! named {
 named! {
     CertificateId, "the SHA-256 of a certificate";
     KeyId, "the SHA-256 of a SubjectPublicKeyInfo";
+    LedgerId, "a ledger identifier";
     TransactionId, "a transaction identifier";
 }
 

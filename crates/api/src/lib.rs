@@ -14,6 +14,7 @@ mod anchors;
 mod backend;
 mod certificates;
 mod chain;
+mod composed;
 mod config;
 mod consortium;
 mod encoding;

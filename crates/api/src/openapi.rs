@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use utoipa::OpenApi;
 
-use crate::{certificates, chain, consortium, events, node, snapshots, transactions};
+use crate::{certificates, chain, composed, consortium, events, node, snapshots, transactions};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,6 +23,7 @@ use crate::{certificates, chain, consortium, events, node, snapshots, transactio
         (name = "Chain", description = "Blocks, headers, genesis"),
         (name = "Consortium", description = "Members, nodes, proposals, parameters. Read here; changed by \
                                              signed transactions: POST /v1/transactions"),
+        (name = "Composed systems", description = "Results for other ledgers, and what is known of theirs"),
         (name = "Events", description = "What is new"),
         (name = "Node", description = "Health and metrics"),
     ),
@@ -35,6 +36,7 @@ use crate::{certificates, chain, consortium, events, node, snapshots, transactio
         consortium::state, consortium::members, consortium::member, consortium::nodes, consortium::node,
         consortium::proposals, consortium::proposal, consortium::try_change, consortium::current_parameters,
         consortium::permissions,
+        composed::outbox, composed::ledgers, composed::status,
         events::events, node::health, node::ready, node::metrics,
     ),
     components(schemas(tabellion_machine::BlockEventAnswer)),

@@ -10,7 +10,7 @@ use crate::backend::Backend;
 use crate::config::FaceConfig;
 use crate::face::{Face, Shared, guard};
 use crate::status_faces::{self, StatusFaces};
-use crate::{certificates, chain, consortium, events, node, snapshots, transactions};
+use crate::{certificates, chain, composed, consortium, events, node, snapshots, transactions};
 
 /// The REST face of a node, ready for [`crate::serve`].
 ///
@@ -30,6 +30,7 @@ pub fn router_with_status(
         .merge(transactions::routes())
         .merge(certificates::routes())
         .merge(chain::routes())
+        .merge(composed::routes())
         .merge(snapshots::routes())
         .merge(consortium::routes())
         .merge(events::routes())

@@ -201,6 +201,12 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
     row("too-many-validators", UNPROCESSABLE, "Too many validators"),
     row("organisation-third", UNPROCESSABLE, "One organisation would hold a third of the validators"),
     row("too-many-pending", UNPROCESSABLE, "Too many changes wait for the epoch's end"),
+    row("own-ledger", UNPROCESSABLE, "A ledger does not follow itself"),
+    row("linked-already", CONFLICT, "The ledger is followed already")
+        .hint("to let following begin anew: `tabellion propose follow-anew`"),
+    row("not-linked", UNPROCESSABLE, "The ledger is not followed"),
+    row("too-many-links", UNPROCESSABLE, "Too many ledgers are followed"),
+    row("staleness-out-of-bounds", UNPROCESSABLE, "The bound of staleness is too small or too large"),
     row("stopped-already", CONFLICT, "The ledger is stopped already"),
     row("not-stopped", UNPROCESSABLE, "The ledger is not stopped"),
     row("evidence-refused", UNPROCESSABLE, "The evidence shows nothing"),
@@ -228,6 +234,22 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
     row("too-many-for-key", UNPROCESSABLE, "The key has too many certificates"),
     row("schedule-full", UNPROCESSABLE, "Too many publications start within that hour")
         .hint("ask for another start"),
+    // Refusals of what proxies bring.
+    row("foreign-hand-over", UNPROCESSABLE, "The foreign validators did not hand over like this"),
+    row("foreign-header", UNPROCESSABLE, "The foreign header is not final"),
+    row("foreign-proof", UNPROCESSABLE, "The foreign ledger does not say this"),
+    row("no-foreign-result", UNPROCESSABLE, "The foreign ledger has no such result"),
+    row("ledger-not-followed", UNPROCESSABLE, "The members do not follow the ledger")
+        .hint("it is followed by vote: `tabellion propose follow-ledger`"),
+    row("link-frozen", CONFLICT, "The link is frozen: two foreign headers at one height")
+        .hint("the members decide whom to follow: `tabellion propose follow-anew`"),
+    row("foreign-roster", CONFLICT, "The relay begins with other validators than the known ones")
+        .hint("read what is known, and relay from there"),
+    row("foreign-header-not-linked", CONFLICT, "The foreign header does not lead back to the known one")
+        .hint("read what is known, and relay from there"),
+    row("foreign-gap", CONFLICT, "Results are missing in between")
+        .hint("read what is known, and relay from there"),
+    row("nothing-new", CONFLICT, "All of it is recorded already").hint("another proxy was faster"),
     // Refusals of status changes and renewals.
     row("evidence-not-attached", UNPROCESSABLE, "The CA's feedback is not attached"),
     row("not-issuer", UNPROCESSABLE, "The attached CA did not issue the certificate"),

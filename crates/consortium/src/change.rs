@@ -8,15 +8,17 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use tabellion_ledger::cbor::{DecodeError, Reader, Wire, Writer};
 use tabellion_ledger::limits::ATTACHMENT_BYTES_MAX;
-use tabellion_ledger::{CertificateId, MemberId};
+use tabellion_ledger::{CertificateId, LedgerId, MemberId, Roster};
 
 use crate::committee::SeatChange;
+use crate::link::NewLink;
 use crate::member::Role;
 use crate::node::NodeId;
 use crate::parameters::{PermittedName, QuotaRules, Retention};
 use crate::proposal::ProposalNumber;
 use crate::quota::MemberQuota;
 use crate::signing::KeyOffer;
+use crate::text::as_roster;
 
 pub use rules::{AlgorithmRules, BlockLimits, CertificateLimits, PolicyRules, VotingRules};
 
@@ -214,6 +216,27 @@ pub enum Change {
         /// The words.
         text: String,
     },
+    /// A foreign ledger is followed: what proxies prove of it is recorded (X.1409 C16). Number 27.
+    FollowLedger(NewLink),
+    /// A foreign ledger is followed no longer; what is known of it counts no more, but revocations. Number
+    /// 28.
+    UnfollowLedger {
+        /// The ledger.
+        ledger: LedgerId,
+    },
+    /// Following begins anew, with named validators: how members decide upon a link that froze. Number 29.
+    FollowAnew {
+        /// The ledger.
+        ledger: LedgerId,
+        /// The validators with whom following begins.
+        #[serde(with = "as_roster")]
+        roster: Roster,
+    },
+    /// Results of this ledger are numbered, so that others can follow them, or are no longer. Number 30.
+    Outbox {
+        /// Whether they are.
+        open: bool,
+    },
 }
 
 impl Change {
@@ -247,6 +270,10 @@ impl Change {
             Self::Resume => "resume",
             Self::Cancel { .. } => "cancel",
             Self::Decision { .. } => "decision",
+            Self::FollowLedger(_) => "follow-ledger",
+            Self::UnfollowLedger { .. } => "unfollow-ledger",
+            Self::FollowAnew { .. } => "follow-anew",
+            Self::Outbox { .. } => "outbox",
         }
     }
 

@@ -12,7 +12,8 @@ use crate::account::Account;
 use crate::change::Change;
 use crate::draft::{Draft, Judge};
 use crate::execute::execute;
-use crate::member::Member;
+use crate::link::Link;
+use crate::member::{Member, Moment};
 use crate::node::Node;
 use crate::parameters::Parameters;
 use crate::refusal::Refusal;
@@ -124,7 +125,9 @@ fn compare(record: &str, mut before: Fields, after: Fields) -> Vec<Line> {
 fn record_name(key: &StateKey) -> Option<String> {
     let text = |rest: &[u8]| String::from_utf8(rest.to_vec()).ok();
     let key = key.key.as_slice();
-    for (prefix, binary) in [("member/", false), ("account/", false), ("key/", true), ("node/", true)] {
+    for (prefix, binary) in
+        [("member/", false), ("account/", false), ("key/", true), ("link/", true), ("node/", true)]
+    {
         if let Some(rest) = key.strip_prefix(prefix.as_bytes()) {
             return Some(format!("{prefix}{}", if binary { hex::encode(rest) } else { text(rest)? }));
         }
@@ -132,7 +135,7 @@ fn record_name(key: &StateKey) -> Option<String> {
     if let Some(rest) = key.strip_prefix(b"anchor/") {
         return Some(format!("anchor/{}", hex::encode(rest)));
     }
-    text(key).filter(|name| ["parameters", "roster", "stop"].contains(&name.as_str()))
+    text(key).filter(|name| ["outbox", "parameters", "roster", "stop"].contains(&name.as_str()))
 }
 
 fn values(key: &StateKey, view: &dyn View) -> Fields {
@@ -143,10 +146,12 @@ fn values(key: &StateKey, view: &dyn View) -> Fields {
     let value = match name {
         b"parameters" => json::<Parameters>(&bytes),
         b"stop" => json::<Stop>(&bytes),
+        b"outbox" => json::<Moment>(&bytes),
         b"roster" => roster(&bytes),
         _ if name.starts_with(b"member/") => json::<Member>(&bytes),
         _ if name.starts_with(b"account/") => json::<Account>(&bytes),
         _ if name.starts_with(b"key/") => json::<KeyRecord>(&bytes),
+        _ if name.starts_with(b"link/") => json::<Link>(&bytes),
         _ if name.starts_with(b"node/") => json::<Node>(&bytes),
         _ => Some(Value::from("trusted")),
     };

@@ -1,7 +1,7 @@
 //! What happened in the consortium, for those who watch.
 
 use serde::{Deserialize, Serialize};
-use tabellion_ledger::{Hash, Height, KeyId, MemberId, RosterHash, TimeMs};
+use tabellion_ledger::{Hash, Height, KeyId, LedgerId, MemberId, RosterHash, TimeMs};
 
 use crate::account::AccountName;
 use crate::committee::SeatChange;
@@ -195,6 +195,23 @@ pub enum Event {
     Decided {
         /// The proposal that says it.
         proposal: ProposalNumber,
+    },
+    /// A foreign ledger is followed from now on, or anew.
+    LedgerFollowed {
+        /// The ledger.
+        ledger: LedgerId,
+        /// How often following began.
+        generation: u64,
+    },
+    /// A foreign ledger is followed no longer.
+    LedgerUnfollowed {
+        /// The ledger.
+        ledger: LedgerId,
+    },
+    /// Results are numbered for others from now on, or no longer.
+    OutboxChanged {
+        /// Whether they are.
+        open: bool,
     },
     /// The members stopped the ledger.
     Stopped,

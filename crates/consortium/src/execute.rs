@@ -1,6 +1,7 @@
 //! What each kind of change does. The same function judges a proposal when it is made, shows what it would
 //! change, and changes it.
 
+mod link;
 mod member;
 mod rules;
 
@@ -31,6 +32,10 @@ pub(crate) fn execute(change: &Change, number: ProposalNumber, draft: &mut Draft
         Change::RevokeRole { member, role } => member::revoke(member, *role, draft),
         Change::MemberQuota { member, quota } => member::set_quota(member, *quota, draft),
         Change::TrustedCas { add, remove } => rules::trust(add, remove, draft),
+        Change::FollowLedger(_)
+        | Change::FollowAnew { .. }
+        | Change::UnfollowLedger { .. }
+        | Change::Outbox { .. } => link::execute(change, draft),
         Change::Stop => stop(number, draft),
         Change::Resume => resume(draft),
         Change::Cancel { proposal } => cancel(*proposal, number, draft),

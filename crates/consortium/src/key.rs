@@ -1,6 +1,6 @@
 //! Keys of the consortium's records in the state.
 
-use tabellion_ledger::{CertificateId, KeyId, MemberId, StateKey, map};
+use tabellion_ledger::{CertificateId, KeyId, LedgerId, MemberId, StateKey, map};
 
 use crate::account::AccountName;
 use crate::node::NodeId;
@@ -108,4 +108,19 @@ pub fn stop_key() -> StateKey {
 /// That a node voted two ways in a view.
 pub fn equivocation_key(node: &NodeId, epoch: u64, view: u64) -> StateKey {
     key("equivocation/", &[node.0.as_bytes().as_slice(), &epoch.to_be_bytes(), &view.to_be_bytes()].concat())
+}
+
+/// The link to a foreign ledger.
+pub fn link_key(id: &LedgerId) -> StateKey {
+    key("link/", id.as_bytes())
+}
+
+/// The foreign ledgers that are followed.
+pub fn links_key() -> StateKey {
+    key("links", &[])
+}
+
+/// That the ledger numbers its results for others.
+pub fn outbox_key() -> StateKey {
+    key("outbox", &[])
 }

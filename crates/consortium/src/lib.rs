@@ -30,6 +30,7 @@ mod execute;
 mod genesis;
 mod key;
 pub mod limits;
+mod link;
 mod member;
 mod node;
 mod parameters;
@@ -59,9 +60,10 @@ pub use event::{Event, Reason};
 pub use genesis::{GENESIS_BYTES_MAX, Genesis, GenesisFault, GenesisMember, GenesisValidator};
 pub use key::{
     account_key, accounts_key, agenda_key, anchor_key, boundary_key, committee_key, equivocation_key,
-    invitation_key, invitations_key, key_key, member_key, members_key, node_key, nodes_key, parameters_key,
-    pending_key, proposal_key, roster_key, stop_key, usage_key,
+    invitation_key, invitations_key, key_key, link_key, links_key, member_key, members_key, node_key,
+    nodes_key, outbox_key, parameters_key, pending_key, proposal_key, roster_key, stop_key, usage_key,
 };
+pub use link::{Link, Links, NewLink};
 pub use member::{Member, MemberStatus, Members, Moment, Role};
 pub use node::{Invitation, InvitationStatus, Invitations, Node, NodeId, NodeRole, Nodes};
 pub use parameters::{
@@ -81,8 +83,8 @@ pub use signing::{KeyOffer, KeyRecord, NodeKey, Owner, Purpose, is_usable, posse
 pub use state::{EquivocationRecord, Stop};
 pub use view::{
     Submitter, account, accounts, agenda, anchor, boundary, committee, epoch_of, equivocation, invitation,
-    invitations, is_last_of_epoch, key_record, member, members, next_due, node, node_of_key, nodes,
-    parameters, pending, proposal, require_running, roster, stop, submitter, usage,
+    invitations, is_last_of_epoch, key_record, link, links, member, members, next_due, node, node_of_key,
+    nodes, outbox, parameters, pending, proposal, require_running, roster, stop, submitter, usage,
 };
 
 #[cfg(test)]

@@ -40,5 +40,11 @@ pub const REASON_BYTES_MAX: usize = 2048;
 pub const BALLOT_REASON_BYTES_MAX: usize = 512;
 /// Bytes of a decision in words: a few pages.
 pub const DECISION_BYTES_MAX: usize = 16 * 1024;
+/// Foreign ledgers that are followed: each has a light client in the state, and proxies of its own.
+pub const LINKS_MAX: usize = 64;
+/// Least age at which what is known of a foreign ledger counts as stale. Unit: ms.
+pub const STALE_AFTER_MS_MIN: u64 = 1_000;
+/// Greatest such age: a year. Unit: ms.
+pub const STALE_AFTER_MS_MAX: u64 = 366 * 24 * 3_600_000;
 /// Bytes of a refusal's code.
 pub const CODE_BYTES_MAX: usize = 64;

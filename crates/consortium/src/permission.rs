@@ -19,6 +19,8 @@ pub enum Permission {
     MemberWith(&'static [Role]),
     /// Whoever has one of these roles: a member by its own key, or one of its accounts.
     AnyOf(&'static [Role]),
+    /// Whoever has one of these roles, as for [`Permission::AnyOf`], or a node of an active member.
+    AnyOfOrNode(&'static [Role]),
     /// A node of an active member.
     Node,
     /// A node of an active member, if it is for one of these purposes.
@@ -30,10 +32,10 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// Roles of which one is needed; empty where no role is.
+    /// Roles of which one is needed, for keys of members and accounts; empty where no role is.
     pub fn roles(&self) -> &'static [Role] {
         match self {
-            Self::MemberWith(roles) | Self::AnyOf(roles) => roles,
+            Self::MemberWith(roles) | Self::AnyOf(roles) | Self::AnyOfOrNode(roles) => roles,
             _ => &[],
         }
     }
@@ -46,11 +48,20 @@ impl Permission {
         }
     }
 
+    /// Roles of which a key of this owner needs one. A node has none: where it may, it may without.
+    pub fn roles_of(&self, owner: &Owner) -> &'static [Role] {
+        match owner {
+            Owner::Node(_) => &[],
+            _ => self.roles(),
+        }
+    }
+
     /// Which keys can have it at all, in words.
     pub fn keys(&self) -> &'static str {
         match self {
             Self::Member | Self::MemberWith(_) => "member",
             Self::AnyOf(_) => "member or account",
+            Self::AnyOfOrNode(_) => "member, account or node",
             Self::Node | Self::NodeFor(_) => "node",
             Self::MemberOrNode => "member or node",
             Self::Invitation => "invitation",
@@ -62,6 +73,7 @@ impl Permission {
         match self {
             Self::Member | Self::MemberWith(_) => matches!(owner, Owner::Member),
             Self::AnyOf(_) => matches!(owner, Owner::Member | Owner::Account(_)),
+            Self::AnyOfOrNode(_) => matches!(owner, Owner::Member | Owner::Account(_) | Owner::Node(_)),
             Self::Node | Self::NodeFor(_) => matches!(owner, Owner::Node(_)),
             Self::MemberOrNode => matches!(owner, Owner::Member | Owner::Node(_)),
             Self::Invitation => matches!(owner, Owner::Invitation),
@@ -70,7 +82,7 @@ impl Permission {
 
     /// Whether a valid key of this owner, with these roles in force, has it; of a node, whatever it is for.
     pub fn allows(&self, owner: &Owner, roles: &[Role]) -> bool {
-        let needed = self.roles();
+        let needed = self.roles_of(owner);
         self.suits(owner) && (needed.is_empty() || needed.iter().any(|role| roles.contains(role)))
     }
 }
@@ -103,14 +115,16 @@ pub fn permission_matrix(rows: &[PermissionRow]) -> String {
         let any_name = "any".parse().expect("invariant: a name of letters");
         let any_node = crate::node::NodeId::default();
         let owners = [Owner::Member, Owner::Account(any_name), Owner::Node(any_node), Owner::Invitation];
-        let needed: Vec<&str> = match permission.node_roles() {
-            [] => permission.roles().iter().map(|role| role.name()).collect(),
-            roles => roles.iter().map(|role| role.name()).collect(),
+        let needed = |owner: &Owner| -> Vec<&str> {
+            match permission.node_roles() {
+                [] => permission.roles_of(owner).iter().map(|role| role.name()).collect(),
+                roles => roles.iter().map(|role| role.name()).collect(),
+            }
         };
-        let cell = |owner: &Owner| match (permission.suits(owner), needed.is_empty()) {
+        let cell = |owner: &Owner| match (permission.suits(owner), needed(owner)) {
             (false, _) => "no".to_owned(),
-            (true, true) => "yes".to_owned(),
-            (true, false) => needed.join(", "),
+            (true, needed) if needed.is_empty() => "yes".to_owned(),
+            (true, needed) => needed.join(", "),
         };
         let cells: Vec<String> = owners.iter().map(cell).collect();
         text.push_str(&format!("| {action} | {} |\n", cells.join(" | ")));

@@ -4,7 +4,7 @@ mod code;
 
 use serde::Serialize;
 use tabellion_ledger::{
-    Algorithm, CertificateId, DecodeError, Hash, HeaderHash, Height, KeyId, MemberId, TimeMs,
+    Algorithm, CertificateId, DecodeError, Hash, HeaderHash, Height, KeyId, LedgerId, MemberId, TimeMs,
 };
 use thiserror::Error;
 
@@ -577,6 +577,43 @@ pub enum Refusal {
         count: usize,
         /// The limit.
         count_max: usize,
+    },
+
+    // Foreign ledgers.
+    /// A ledger does not follow itself.
+    #[error("this is the ledger itself; it follows others")]
+    OwnLedger,
+    /// The foreign ledger is followed already.
+    #[error("ledger {ledger} is followed since block {height}")]
+    LinkedAlready {
+        /// The ledger.
+        ledger: LedgerId,
+        /// Since when.
+        height: Height,
+    },
+    /// The foreign ledger is not followed.
+    #[error("ledger {ledger} is not followed")]
+    NotLinked {
+        /// The ledger.
+        ledger: LedgerId,
+    },
+    /// As many foreign ledgers are followed as may.
+    #[error("{count} ledgers are followed, the limit is {count_max}")]
+    TooManyLinks {
+        /// Ledgers that are followed.
+        count: usize,
+        /// The limit.
+        count_max: usize,
+    },
+    /// The bound of staleness is too small or too large.
+    #[error("stale after {stale_after_ms} ms; {least} to {most} are accepted")]
+    StalenessOutOfBounds {
+        /// The bound asked for.
+        stale_after_ms: u64,
+        /// The least.
+        least: u64,
+        /// The most.
+        most: u64,
     },
 
     // Stop, resume, evidence.

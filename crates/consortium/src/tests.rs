@@ -4,6 +4,7 @@ mod events;
 mod evidence;
 mod genesis;
 mod keys;
+mod links;
 mod members;
 mod nodes;
 mod permissions;

@@ -50,3 +50,43 @@ pub(crate) mod as_signature {
         hex::decode(text).map(Signature).map_err(serde::de::Error::custom)
     }
 }
+
+/// A roster as an object: number and validators.
+pub(crate) mod as_roster {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use tabellion_ledger::{MemberId, Roster, Validator};
+
+    use crate::signing::NodeKey;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Written {
+        number: u64,
+        validators: Vec<Seat>,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Seat {
+        key: NodeKey,
+        member: MemberId,
+        name: String,
+    }
+
+    pub(crate) fn serialize<S: Serializer>(roster: &Roster, serializer: S) -> Result<S::Ok, S::Error> {
+        let seat = |Validator { key, member, name }: &Validator| Seat {
+            key: NodeKey(*key),
+            member: member.clone(),
+            name: name.clone(),
+        };
+        let validators = roster.validators().iter().map(seat).collect();
+        Written { number: roster.number(), validators }.serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Roster, D::Error> {
+        let Written { number, validators } = Written::deserialize(deserializer)?;
+        let validator = |Seat { key: NodeKey(key), member, name }| Validator { key, member, name };
+        let validators = validators.into_iter().map(validator).collect();
+        Roster::new(number, validators).map_err(serde::de::Error::custom)
+    }
+}

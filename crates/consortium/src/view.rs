@@ -1,15 +1,18 @@
 //! What others may ask the consortium.
 
-use tabellion_ledger::{CertificateId, Height, KeyId, MemberId, PublicKey, Roster, TimeMs, View, read};
+use tabellion_ledger::{
+    CertificateId, Height, KeyId, LedgerId, MemberId, PublicKey, Roster, TimeMs, View, read,
+};
 
 use crate::account::{Account, AccountName, Accounts};
 use crate::committee::{Boundary, Committee, Pending};
 use crate::key::{
     account_key, accounts_key, agenda_key, anchor_key, boundary_key, committee_key, equivocation_key,
-    invitation_key, invitations_key, key_key, member_key, members_key, node_key, nodes_key, parameters_key,
-    pending_key, proposal_key, roster_key, stop_key, usage_key,
+    invitation_key, invitations_key, key_key, link_key, links_key, member_key, members_key, node_key,
+    nodes_key, outbox_key, parameters_key, pending_key, proposal_key, roster_key, stop_key, usage_key,
 };
-use crate::member::{Member, Members, Role};
+use crate::link::{Link, Links};
+use crate::member::{Member, Members, Moment, Role};
 use crate::node::{Invitation, Invitations, Node, NodeId, NodeRole, Nodes};
 use crate::parameters::{Parameters, TransactionRules};
 use crate::permission::Permission;
@@ -55,7 +58,7 @@ impl Submitter {
         if let Some(role) = self.node_role.filter(|role| !purposes.is_empty() && !purposes.contains(role)) {
             return Err(Refusal::WrongKindOfNode { key: self.key.id(), role, needed: purposes.to_vec() });
         }
-        match permission.roles() {
+        match permission.roles_of(&self.owner) {
             [] => Ok(()),
             needed => self.require_any(needed),
         }
@@ -231,6 +234,21 @@ pub fn require_running(view: &dyn View) -> Result<(), Refusal> {
         None => Ok(()),
         Some(stop) => Err(Refusal::Stopped { height: stop.since.height }),
     }
+}
+
+/// The link to a foreign ledger, also one that ended.
+pub fn link(view: &dyn View, ledger: &LedgerId) -> Option<Link> {
+    read(view, &link_key(ledger))
+}
+
+/// The foreign ledgers that are followed.
+pub fn links(view: &dyn View) -> Links {
+    read(view, &links_key()).unwrap_or_default()
+}
+
+/// Since when the ledger numbers its results for others; none where it does not.
+pub fn outbox(view: &dyn View) -> Option<Moment> {
+    read(view, &outbox_key())
 }
 
 /// What a member submitted in its latest window; none where it never had a quota.

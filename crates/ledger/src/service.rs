@@ -26,6 +26,8 @@ pub mod map {
     pub const CERTIFICATE_SCHEDULE: u8 = 4;
     /// The latest optimisation notice for each block, by height.
     pub const OPTIMISATION_NOTICE: u8 = 5;
+    /// Results for other ledgers, and what came from them.
+    pub const COMPOSED: u8 = 6;
 }
 
 const PATH_DOMAIN: &[u8] = b"tabellion/state/1";

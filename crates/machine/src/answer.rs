@@ -3,6 +3,7 @@
 //! Identifiers and hashes are 64 hexadecimal digits, times are milliseconds since 1970, proofs and other
 //! bytes are base64 of their CBOR form (`docs/format.md`).
 
+mod composed;
 mod consortium;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,9 @@ use tabellion_ledger::Header;
 use tabellion_pki::{CertificateRecord, Evidence, Standing};
 use utoipa::ToSchema;
 
+pub use composed::{
+    ForeignLedgerAnswer, ForeignLedgersAnswer, ForeignStatusAnswer, OutboxAnswer, ResultAnswer,
+};
 pub use consortium::{
     BallotAnswer, DifferenceAnswer, DifferenceLine, MemberAnswer, MembersAnswer, NodeAnswer, NodesAnswer,
     ParametersAnswer, PermissionAnswer, PermissionsAnswer, ProposalAnswer, ProposalsAnswer, StateAnswer,

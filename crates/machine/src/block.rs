@@ -21,7 +21,7 @@ use thiserror::Error;
 use crate::event::{Event, Notice};
 use crate::refusal::Refusal;
 use crate::ruleset::{Ruleset, judge};
-use crate::transaction::{Checked, apply};
+use crate::transaction::{Checked, apply, results_for_others};
 
 /// The block upon which the next one is built, and the state after it.
 #[derive(Clone, Copy)]
@@ -353,8 +353,10 @@ impl<'a> Run<'a> {
         if tabellion_consortium::stop(&self.state).is_none() {
             let Effects { writes, events } =
                 tabellion_pki::close(&self.ctx, &self.rules.certificate_rules(), &self.state);
+            let results = results_for_others(&events, None, &self.state);
             let events = events.into_iter().map(Event::Certificate).collect();
             self.merge(Effects { writes, events }, None);
+            self.state.merge(results);
         }
         // Last, so that what the members decided holds from the next block on.
         let previous = self.parent.header.hash();

@@ -25,12 +25,12 @@ mod transaction;
 
 pub use answer::{
     BallotAnswer, BlockAnswer, BlockEventAnswer, CertificateList, CertificateRow, ChainHeaderAnswer,
-    DifferenceAnswer, DifferenceLine, EvidenceAnswer, HandOverAnswer, HandOversAnswer, HeaderAnswer,
-    HeadersAnswer, HealthAnswer, KeyAnswer, LaneAnswer, LedgerAnswer, MemberAnswer, MembersAnswer,
-    NodeAnswer, NodesAnswer, ParametersAnswer, PermissionAnswer, PermissionsAnswer, ProblemDetails,
-    ProofAnswer, ProposalAnswer, ProposalsAnswer, PublishAnswer, RecordAnswer, RefusedEntryAnswer,
-    SnapshotsAnswer, StateAnswer, StatusAnswer, TallyAnswer, TransactionAnswer, TransactionStanding,
-    ValidatorAnswer,
+    DifferenceAnswer, DifferenceLine, EvidenceAnswer, ForeignLedgerAnswer, ForeignLedgersAnswer,
+    ForeignStatusAnswer, HandOverAnswer, HandOversAnswer, HeaderAnswer, HeadersAnswer, HealthAnswer,
+    KeyAnswer, LaneAnswer, LedgerAnswer, MemberAnswer, MembersAnswer, NodeAnswer, NodesAnswer, OutboxAnswer,
+    ParametersAnswer, PermissionAnswer, PermissionsAnswer, ProblemDetails, ProofAnswer, ProposalAnswer,
+    ProposalsAnswer, PublishAnswer, RecordAnswer, RefusedEntryAnswer, ResultAnswer, SnapshotsAnswer,
+    StateAnswer, StatusAnswer, TallyAnswer, TransactionAnswer, TransactionStanding, ValidatorAnswer,
 };
 pub use block::{BlockFault, Location, Outcome, Parent, Proposal, build, execute, is_due, next_due};
 pub use chain_header::{CHAIN_HEADERS_MAX, ChainHeader};
@@ -42,7 +42,7 @@ pub use replay::{MemoryState, Replay, ReplayFault};
 pub use request::{PublishRequest, VerifyRequest, WindowRequest};
 pub use retention::{Retention, retention, shortened};
 pub use ruleset::{LEDGER_VERSION, Ruleset, RulesetFault};
-pub use transaction::{Checked, Work, check, check_recorded, dry_run, submit, would_apply};
+pub use transaction::{Checked, Work, check, check_recorded, dry_run, link, submit, would_apply};
 
 #[cfg(test)]
 mod tests;

@@ -145,6 +145,7 @@ impl Ruleset {
             schedule_ahead_ms_max: rules.schedule_ahead_ms_max,
             evidence_age_ms_max: rules.evidence_age_ms_max,
             records_certificates: self.records_certificates(),
+            link: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use tabellion_ledger::{
 use tabellion_pki as pki;
 
 use crate::event::Event;
-use crate::permission::{NOTIFIERS, PUBLISHERS};
+use crate::permission::{NOTIFIERS, PUBLISHERS, RELAYS, of_certificate_action};
 use crate::refusal::Refusal;
 use crate::ruleset::{Ruleset, judge};
 
@@ -112,10 +112,9 @@ pub fn check(
     let mut learned = Vec::new();
     let work = check_complete(&transaction)
         .and_then(|()| check_signature(&transaction, rules, view))
-        .and_then(|by| match transaction.content().lane {
-            Lane::Consortium => check_consortium(&transaction, &by, rules),
-            _ => {
-                let action = action_of(&transaction)?;
+        .and_then(|(by, action)| match action {
+            None => check_consortium(&transaction, &by, rules),
+            Some(action) => {
                 let (attachments, ledger) = (transaction.attachments(), rules.ledger());
                 let (outcome, of_chains) = pki::check(&action, attachments, &ledger, rules.prepared(), cache);
                 learned = of_chains;
@@ -131,35 +130,32 @@ pub fn check_recorded(
     rules: &Ruleset,
     view: &dyn View,
 ) -> Result<Arc<Checked>, Refusal> {
-    let by = check_signature(&transaction, rules, view)?;
-    let work = match transaction.content().lane {
-        Lane::Consortium => check_consortium(&transaction, &by, rules)?,
-        _ => Work::Certificate(pki::check_recorded(&action_of(&transaction)?)?),
+    let (by, action) = check_signature(&transaction, rules, view)?;
+    let work = match action {
+        None => check_consortium(&transaction, &by, rules)?,
+        Some(action) => Work::Certificate(pki::check_recorded(&action)?),
     };
     Ok(Checked::new(transaction, rules, work))
 }
 
+/// Who signed, and the action where it is one of the certificate lane: the right depends on it.
 fn check_signature(
     transaction: &Transaction,
     rules: &Ruleset,
     view: &dyn View,
-) -> Result<Submitter, Refusal> {
+) -> Result<(Submitter, Option<pki::Action>), Refusal> {
     check_destination(transaction, &rules.ledger())?;
     let by = submitter(view, &transaction.submitter())?;
     by.require_algorithm(&rules.parameters().transaction)?;
-    if transaction.content().lane == Lane::Certificate {
-        by.require(permission_for(transaction))?;
+    let action = match transaction.content().lane {
+        Lane::Certificate => Some(action_of(transaction)?),
+        _ => None,
+    };
+    if let Some(action) = &action {
+        by.require(&of_certificate_action(action))?;
     }
     transaction.envelope().verify(&by.key).map_err(Refusal::Signature)?;
-    Ok(by)
-}
-
-/// Who may do what a transaction of the certificate lane asks for.
-fn permission_for(transaction: &Transaction) -> &'static Permission {
-    match pki::Action::is_notice(&transaction.content().action) {
-        true => &NOTIFIERS,
-        false => &PUBLISHERS,
-    }
+    Ok((by, action))
 }
 
 fn check_consortium(transaction: &Transaction, by: &Submitter, rules: &Ruleset) -> Result<Work, Refusal> {
@@ -233,11 +229,37 @@ pub(crate) fn apply(
         }
         Work::Certificate(request) => {
             consortium::require_running(view)?;
-            by.require(permission_for(&checked.transaction))?;
+            let (permission, link) = match request {
+                pki::Checked::Relay(relay) => (RELAYS, link(view, &relay.ledger)),
+                pki::Checked::Notice(_) => (NOTIFIERS, None),
+                _ => (PUBLISHERS, None),
+            };
+            by.require(&permission)?;
             let key = checked.transaction.submitter();
-            let effects = pki::apply(request, &key, ctx, &rules.certificate_rules(), view)?;
+            let certificate_rules = pki::Rules { link, ..rules.certificate_rules() };
+            let mut effects = pki::apply(request, &key, ctx, &certificate_rules, view)?;
+            effects.writes.extend(results_for_others(&effects.events, Some(id), view));
             Ok(joined(usage, effects, Event::Certificate))
         }
+    }
+}
+
+/// The link to a foreign ledger, as the certificate lane reads it; none where the members do not follow it.
+pub fn link(view: &dyn View, ledger: &LedgerId) -> Option<pki::Link> {
+    let link = consortium::link(view, ledger).filter(|link| link.ended.is_none())?;
+    let consortium::Link { generation, roster, stale_after_ms, .. } = link;
+    Some(pki::Link { generation, roster, stale_after_ms })
+}
+
+/// The results among events, numbered for other ledgers, while the members want them to be.
+pub(crate) fn results_for_others(
+    events: &[pki::Event],
+    request: Option<TransactionId>,
+    view: &dyn View,
+) -> Writes {
+    match consortium::outbox(view) {
+        Some(_) => pki::number_results(events, request, view),
+        None => Writes::new(),
     }
 }
 

@@ -20,7 +20,9 @@ use tabellion_ledger::{
     ProvedHeader, RecordProof, StateKey, StateProof, Transaction, TransactionId, View, cbor, merkle,
 };
 use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location};
-use tabellion_pki::{certificate, scheduled};
+use tabellion_pki::{
+    Delivery, ProvedRecord, certificate, outbox, outbox_entry_key, outbox_key, scheduled,
+};
 use tokio::sync::{Semaphore, broadcast};
 
 use crate::clock::now;
@@ -302,6 +304,26 @@ impl Backend for NodeBackend {
         let decode =
             |bytes: &Vec<u8>| cbor::from_bytes(bytes, bytes.len()).map_err(|e| Fault::new(e.to_string()));
         rows.iter().map(decode).collect()
+    }
+
+    fn delivery(&self, first: u64, limit: usize, known: Option<Height>) -> Result<Option<Delivery>, Fault> {
+        let provable = self.core.provable();
+        let newest = provable.finality.header.clone();
+        let known = match known {
+            None => Some(newest),
+            Some(height) if height > newest.height => None,
+            Some(height) => self.core.store().header(height).map_err(Fault::new)?,
+        };
+        let Some(known) = known else { return Ok(None) };
+        let Some(header) = self.prove_header(&provable, known).map_err(Fault::new)? else { return Ok(None) };
+        let proved = |key: &StateKey| -> Result<ProvedRecord, Fault> {
+            let trie = provable.state.prove_trie(key).map_err(Fault::new)?;
+            Ok(ProvedRecord { record: provable.state.get(key), trie })
+        };
+        let count = outbox(&provable.state).next;
+        let results: Result<Vec<_>, Fault> =
+            (first..count).take(limit).map(|number| proved(&outbox_entry_key(number))).collect();
+        Ok(Some(Delivery { header, outbox: proved(&outbox_key())?, first, results: results? }))
     }
 
     fn held_states(&self) -> Vec<FinalityProof> {

@@ -6,6 +6,7 @@ use tabellion_ledger::limits::ENVELOPE_BYTES_MAX;
 use tabellion_ledger::{CertificateId, KeyId, TimeMs};
 
 use crate::change::{Renewal, StatusChange};
+use crate::composed::Relay;
 use crate::notice::OptimisationNotice;
 use crate::state::Status;
 
@@ -19,8 +20,7 @@ const PUBLISH: u64 = 0;
 const CHANGE: u64 = 1;
 const RENEW: u64 = 2;
 const NOTICE: u64 = 3;
-/// First bytes of a notice: the head of an array of two, and the number.
-const NOTICE_HEAD: [u8; 2] = [0x82, 0x03];
+const RELAY: u64 = 4;
 
 /// A span of time, both ends included.
 ///
@@ -126,7 +126,7 @@ impl Wire for Entry {
 /// An action of the certificate lane.
 ///
 /// Shape: [number, arguments]; 0 publish: [entry, ...]; 1 change: [status change, ...]; 2 renew: renewal; 3
-/// notice: [height, ...].
+/// notice: [height, ...]; 4 relay: relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Publish certificates: all of them or none.
@@ -137,6 +137,8 @@ pub enum Action {
     Renew(Box<Renewal>),
     /// Say that nothing in some blocks is needed any more (X.1409 C21).
     Notice(OptimisationNotice),
+    /// Record what a foreign ledger proves (X.1409 C16).
+    Relay(Box<Relay>),
 }
 
 impl Action {
@@ -145,16 +147,11 @@ impl Action {
         cbor::from_bytes(bytes, ENVELOPE_BYTES_MAX)
     }
 
-    /// Whether the bytes of an action are those of a notice: permission is decided before they are parsed.
-    pub fn is_notice(bytes: &[u8]) -> bool {
-        bytes.starts_with(&NOTICE_HEAD)
-    }
-
     /// What it publishes.
     pub fn published(&self) -> &[Entry] {
         match self {
             Self::Publish(entries) => entries,
-            Self::Change(_) | Self::Notice(_) => &[],
+            Self::Change(_) | Self::Notice(_) | Self::Relay(_) => &[],
             Self::Renew(renewal) => std::slice::from_ref(&renewal.entry),
         }
     }
@@ -180,6 +177,10 @@ impl Wire for Action {
                 out.uint(NOTICE);
                 notice.encode(out);
             }
+            Self::Relay(relay) => {
+                out.uint(RELAY);
+                relay.encode(out);
+            }
         }
     }
 
@@ -190,6 +191,7 @@ impl Wire for Action {
             CHANGE => Ok(Self::Change(input.list(ENTRIES_MAX)?)),
             RENEW => Ok(Self::Renew(Box::new(Renewal::decode(input)?))),
             NOTICE => Ok(Self::Notice(OptimisationNotice::decode(input)?)),
+            RELAY => Ok(Self::Relay(Box::new(Relay::decode(input)?))),
             _ => Err(DecodeError::Value { field: "action of the certificate lane" }),
         }
     }

@@ -8,6 +8,7 @@ use tabellion_ledger::{
 
 use crate::action::Entry;
 use crate::check::{Checked, CheckedEntry};
+use crate::composed::{self, Link};
 use crate::event::Event;
 use crate::key::{
     certificate_key, certificates_of_key_key, schedule_hour_key, schedule_index_key, scheduled_key,
@@ -32,6 +33,8 @@ pub struct Rules<'a> {
     pub evidence_age_ms_max: u64,
     /// Whether the ledger records complete certificates; then its nodes optimise their storage by themselves.
     pub records_certificates: bool,
+    /// The link to the foreign ledger of a relay; none for other requests, and where it is not followed.
+    pub link: Option<Link>,
 }
 
 impl Rules<'_> {
@@ -69,6 +72,7 @@ pub fn apply(
         Checked::Notice(notice) => {
             work.events.push(apply_notice(notice, by, ctx, rules, &mut work.state)?);
         }
+        Checked::Relay(relay) => return Ok(composed::apply(relay, rules.link.as_ref(), by, ctx, view)?),
     }
     work.finish()
 }

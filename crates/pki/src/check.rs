@@ -9,6 +9,7 @@ use tabellion_ledger::{CertificateId, LedgerId, TimeMs};
 
 use crate::action::{Action, Entry};
 use crate::change::{Renewal, StatusChange};
+use crate::composed::{self, CheckedRelay};
 use crate::facts::Facts;
 use crate::notice::{OptimisationNotice, check_notice};
 use crate::refusal::{EntryRefusal, Refusal, RefusedEntry};
@@ -31,6 +32,8 @@ pub enum Checked {
     Renew(Box<Renewal>, Box<CheckedEntry>),
     /// Say that nothing in some blocks is needed any more.
     Notice(OptimisationNotice),
+    /// Record what a foreign ledger proves.
+    Relay(Box<CheckedRelay>),
 }
 
 impl Checked {
@@ -38,7 +41,7 @@ impl Checked {
     pub fn published(&self) -> &[CheckedEntry] {
         match self {
             Self::Publish(publish) => &publish.entries,
-            Self::Change(_) | Self::Notice(_) => &[],
+            Self::Change(_) | Self::Notice(_) | Self::Relay(_) => &[],
             Self::Renew(_, entry) => std::slice::from_ref(entry),
         }
     }
@@ -50,6 +53,8 @@ impl Checked {
             Self::Publish(_) | Self::Notice(_) => Vec::new(),
             Self::Change(changes) => changes.iter().map(|change| change.not_after).collect(),
             Self::Renew(renewal, _) => vec![renewal.old_not_after],
+            // What is recorded of it ends as told, without the rest of a second.
+            Self::Relay(relay) => return relay.latest_expiry(),
         };
         published.chain(changed.into_iter().map(|end| end.plus(999))).max().unwrap_or_default()
     }
@@ -106,6 +111,7 @@ pub fn check(
             renewed(renewal, outcome)
         }
         Action::Notice(notice) => checked_notice(notice),
+        Action::Relay(relay) => Ok(Checked::Relay(Box::new(composed::check(relay)?))),
     });
     (outcome, learned)
 }
@@ -126,6 +132,8 @@ pub fn check_recorded(action: &Action) -> Result<Checked, Refusal> {
         }
         Action::Renew(renewal) => renewed(renewal, check(&renewal.entry)),
         Action::Notice(notice) => checked_notice(notice),
+        // Its proofs stand in the action, on every kind of ledger.
+        Action::Relay(relay) => Ok(Checked::Relay(Box::new(composed::check(relay)?))),
     }
 }
 
@@ -175,7 +183,7 @@ fn attached<'a>(action: &Action, attachments: &'a [Vec<u8>]) -> Result<Attached<
         named.extend(entry.intermediates.iter().chain([&entry.certificate]).copied());
     }
     match action {
-        Action::Publish(_) | Action::Notice(_) => {}
+        Action::Publish(_) | Action::Notice(_) | Action::Relay(_) => {}
         Action::Change(changes) => {
             named.extend(changes.iter().flat_map(|change| {
                 [change.certificate, change.issuer, CertificateId(change.evidence.hash.0)]

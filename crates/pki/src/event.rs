@@ -1,8 +1,9 @@
 //! What happened to certificates, for those who watch.
 
 use serde::{Deserialize, Serialize};
-use tabellion_ledger::{CertificateId, Height, KeyId, TimeMs};
+use tabellion_ledger::{CertificateId, Height, KeyId, LedgerId, TimeMs};
 
+use crate::composed::{ForeignRecord, Freeze};
 use crate::state::CertificateRecord;
 
 /// An event of the certificate lane.
@@ -67,10 +68,24 @@ pub enum Event {
         /// The backup node's key.
         by: KeyId,
     },
+    /// A foreign ledger gave a certificate a new status.
+    Relayed {
+        /// The foreign ledger.
+        ledger: LedgerId,
+        /// What is recorded of it here.
+        record: ForeignRecord,
+    },
+    /// The validators of a foreign ledger finalised two headers at one height.
+    LinkFrozen {
+        /// The foreign ledger.
+        ledger: LedgerId,
+        /// What was shown.
+        freeze: Freeze,
+    },
 }
 
 impl Event {
-    /// The certificate that it is about; none where it is about blocks.
+    /// The certificate that it is about, if it is about one.
     pub fn certificate(&self) -> Option<CertificateId> {
         match self {
             Self::Noticed { .. } => None,
@@ -81,6 +96,8 @@ impl Event {
             | Self::Suspended { certificate, .. }
             | Self::Resumed { certificate, .. }
             | Self::Renewed { certificate, .. } => Some(*certificate),
+            Self::Relayed { record, .. } => Some(record.result.certificate),
+            Self::LinkFrozen { .. } => None,
         }
     }
 }

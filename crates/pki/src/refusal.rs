@@ -7,6 +7,7 @@ use serde::Serialize;
 use tabellion_ledger::{CertificateId, DecodeError, Height, KeyId, TimeMs};
 use thiserror::Error;
 
+use crate::composed::RelayRefusal;
 use crate::state::Status;
 use crate::verify::CertificateRefusal;
 
@@ -40,6 +41,9 @@ pub enum Refusal {
     /// An optimisation notice is refused.
     #[error(transparent)]
     Notice(#[from] NoticeRefusal),
+    /// What a proxy brings from a foreign ledger is refused.
+    #[error(transparent)]
+    Relay(#[from] RelayRefusal),
 }
 
 fn describe(refused: &[RefusedEntry]) -> String {
@@ -66,6 +70,7 @@ impl Refusal {
             Self::UnusedAttachment { .. } => "unused-attachment",
             Self::AttachmentTwice { .. } => "attachment-twice",
             Self::Notice(refusal) => refusal.code(),
+            Self::Relay(refusal) => refusal.code(),
             Self::Entries(refused) => refused.first().map_or("refused-entries", |entry| entry.refusal.code()),
         }
     }

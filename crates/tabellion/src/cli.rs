@@ -8,6 +8,7 @@ use tabellion_ledger::Algorithm;
 use crate::consortium::{AccountCommand, MemberCommand, ProposalCommand, ProposeArgs, RoleCommand, VoteArgs};
 use crate::moment::{Moment, Span};
 use crate::node_commands::{DevArgs, NetworkCommand, NodeArgs};
+use crate::proxy::ProxyCommand;
 use crate::tls::TlsCommand;
 
 const ABOUT: &str =
@@ -98,6 +99,14 @@ The proposer's own vote is for it; floor(2n/3) + 1 of n active members accept it
   tabellion propose grant-role bravo auditor --reason 'as agreed in May'
   tabellion vote 7 for                          each other member
   tabellion proposal watch 7";
+
+const PROXY_HELP: &str = "\
+The members of the host open its outbox, those at home follow it; then any number of proxies may run:
+
+  tabellion propose outbox open --network host
+  tabellion propose follow-ledger host/genesis.cbor --stale-after 10m --network home
+  tabellion proxy run --from host --to home --key proxy.pem
+  tabellion cert verify cert.pem --network home     also tells what is recorded of foreign ledgers";
 
 const NODE_HELP: &str = "\
 Without a command it runs the node of --config. A new node joins in three steps:
@@ -196,6 +205,9 @@ pub enum Command {
     /// TLS connections whose ends know each other by the ledger
     #[command(subcommand)]
     Tls(TlsCommand),
+    /// Composed systems: ledgers that follow each other
+    #[command(subcommand, after_help = PROXY_HELP)]
+    Proxy(ProxyCommand),
     /// Measure a network
     #[command(subcommand)]
     Bench(BenchCommand),

@@ -14,6 +14,7 @@ mod ledger;
 mod moment;
 mod node_commands;
 mod output;
+mod proxy;
 mod tls;
 
 use std::process::ExitCode;
@@ -48,6 +49,8 @@ fn main() -> ExitCode {
         Command::Dev(args) => run_node(node_commands::dev(&args)),
         Command::Node(NodeArgs { command: None, run }) => run_node(node_commands::node(&run)),
         Command::Network(command) => node_commands::network(&command).map_err(Failure::from),
+        Command::Proxy(command) => Context::new(network.clone(), output)
+            .and_then(|context| start_runtime()?.block_on(proxy::run(command, &context, network, output))),
         command => Context::new(network, output).and_then(|context| run(command, &context, output)),
     };
     match done {
@@ -94,7 +97,11 @@ fn run(command: Command, context: &Context, output: Output) -> Done {
                 consortium::run_node(command, context, output).await
             }
             // They need no context and are done above.
-            Command::Completions { .. } | Command::Dev(_) | Command::Node(_) | Command::Network(_) => Ok(()),
+            Command::Completions { .. }
+            | Command::Dev(_)
+            | Command::Node(_)
+            | Command::Network(_)
+            | Command::Proxy(_) => Ok(()),
         }
     })
 }

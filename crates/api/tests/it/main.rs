@@ -5,6 +5,7 @@
 mod ask;
 mod certificates;
 mod chain;
+mod composed;
 mod consortium;
 mod events;
 mod limits;

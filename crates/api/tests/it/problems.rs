@@ -25,6 +25,7 @@ fn every_refusal_has_a_row() {
         ("machine/src/refusal.rs", 7),
         ("consortium/src/refusal/code.rs", 70),
         ("pki/src/refusal.rs", 16),
+        ("pki/src/composed/refusal.rs", 10),
         ("pki/src/verify/refusal.rs", 51),
         ("pki/src/refusal/change.rs", 21),
         ("pki/src/evidence/refusal.rs", 29),

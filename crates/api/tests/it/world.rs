@@ -29,7 +29,9 @@ use tabellion_machine::{
     CertificateList, CertificateRow, ChainHeader, Event, HealthAnswer, Location, MemoryState, Outcome,
     Refusal, Replay, genesis, would_apply,
 };
-use tabellion_pki::{Action, Entry, Facts, Status, Window};
+use tabellion_pki::{
+    Action, Delivery, Entry, Facts, ProvedRecord, Status, Window, outbox_entry_key, outbox_key,
+};
 use tokio::sync::watch;
 
 /// The time of the genesis block; each block comes a second later.
@@ -515,6 +517,29 @@ impl Backend for World {
     fn hand_overs(&self, _: u64, _: usize) -> Result<Vec<HandOver>, Fault> {
         self.check_store()?;
         Ok(Vec::new())
+    }
+
+    fn delivery(&self, first: u64, limit: usize, known: Option<Height>) -> Result<Option<Delivery>, Fault> {
+        let inner = self.inner();
+        let finality = inner.finality.last().unwrap().clone();
+        let newest = finality.header.height;
+        if known.is_some_and(|known| known > newest) {
+            return Ok(None);
+        }
+        let older = known.filter(|known| *known < newest).map(|known| {
+            let leaves: Vec<Hash> = inner.blocks.iter().map(|block| block.header.leaf()).collect();
+            let below = &leaves[..usize::try_from(newest.0).unwrap()];
+            let place = usize::try_from(known.0).unwrap();
+            (inner.blocks[place].header.clone(), merkle::inclusion_path(below, place))
+        });
+        let proved = |key: &StateKey| ProvedRecord {
+            record: inner.replay.state().get(key),
+            trie: inner.replay.prove(key).unwrap(),
+        };
+        let count = tabellion_pki::outbox(inner.replay.state()).next;
+        let results = (first..count).take(limit).map(|number| proved(&outbox_entry_key(number))).collect();
+        let header = ProvedHeader { finality, older };
+        Ok(Some(Delivery { header, outbox: proved(&outbox_key()), first, results }))
     }
 
     fn held_states(&self) -> Vec<FinalityProof> {

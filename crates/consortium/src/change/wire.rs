@@ -1,13 +1,14 @@
 //! How a change is encoded.
 
-use tabellion_ledger::MemberId;
 use tabellion_ledger::cbor::{DecodeError, Reader, Wire, Writer};
 use tabellion_ledger::limits::NAME_BYTES_MAX;
+use tabellion_ledger::{LedgerId, MemberId, Roster};
 
 use super::{
     AlgorithmRules, BlockLimits, CertificateLimits, Change, Der, NewMember, PolicyRules, VotingRules,
 };
 use crate::limits::{ANCHORS_PER_PROPOSAL_MAX, CONTACT_BYTES_MAX, DECISION_BYTES_MAX, VALID_KEYS_MAX};
+use crate::link::NewLink;
 use crate::member::Role;
 use crate::node::NodeId;
 use crate::parameters::{QuotaRules, decode_names, decode_retention, encode_names};
@@ -47,6 +48,10 @@ impl Change {
             Self::Resume => 24,
             Self::Cancel { .. } => 25,
             Self::Decision { .. } => 26,
+            Self::FollowLedger(_) => 27,
+            Self::UnfollowLedger { .. } => 28,
+            Self::FollowAnew { .. } => 29,
+            Self::Outbox { .. } => 30,
         }
     }
 }
@@ -125,6 +130,10 @@ impl Wire for Change {
             Self::Stop | Self::Resume => out.null(),
             Self::Cancel { proposal } => proposal.encode(out),
             Self::Decision { text } => out.text(text),
+            Self::FollowLedger(new) => new.encode(out),
+            Self::UnfollowLedger { ledger } => ledger.encode(out),
+            Self::FollowAnew { ledger, roster } => pair(out, ledger, roster),
+            Self::Outbox { open } => out.bool(*open),
         }
     }
 
@@ -149,6 +158,13 @@ impl Wire for Change {
             24 if input.null()? => Ok(Self::Resume),
             25 => Ok(Self::Cancel { proposal: ProposalNumber::decode(input)? }),
             26 => Ok(Self::Decision { text: prose(input, "decision", DECISION_BYTES_MAX)? }),
+            27 => NewLink::decode(input).map(Self::FollowLedger),
+            28 => Ok(Self::UnfollowLedger { ledger: LedgerId::decode(input)? }),
+            29 => {
+                input.array_exact(2)?;
+                Ok(Self::FollowAnew { ledger: LedgerId::decode(input)?, roster: Roster::decode(input)? })
+            }
+            30 => Ok(Self::Outbox { open: input.bool()? }),
             _ => Err(DecodeError::Value { field: "change" }),
         }
     }

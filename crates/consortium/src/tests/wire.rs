@@ -1,6 +1,6 @@
 use tabellion_ledger::{
-    BlockVote, CertificateId, Conflict, DecodeError, Equivocation, Hash, HeaderHash, Height, Lane, Signature,
-    TimeMs, VotePair, cbor,
+    BlockVote, CertificateId, Conflict, DecodeError, Equivocation, Hash, HeaderHash, Height, Lane, LedgerId,
+    Signature, TimeMs, VotePair, cbor,
 };
 
 use super::world::*;
@@ -44,6 +44,10 @@ fn changes(world: &World) -> Vec<Change> {
         Change::Resume,
         Change::Cancel { proposal: ProposalNumber(7) },
         Change::Decision { text: "two\nlines".to_owned() },
+        Change::FollowLedger(world.new_link(LedgerId([7; 32]))),
+        Change::UnfollowLedger { ledger: LedgerId([7; 32]) },
+        Change::FollowAnew { ledger: LedgerId([7; 32]), roster: roster(&world.state) },
+        Change::Outbox { open: true },
     ]
 }
 

@@ -313,6 +313,11 @@ impl World {
         }
     }
 
+    pub fn new_link(&self, ledger: tabellion_ledger::LedgerId) -> NewLink {
+        let roster = roster(&self.state);
+        NewLink { ledger, name: "Abroad".to_owned(), roster, stale_after_ms: 60_000 }
+    }
+
     pub fn invitation(&self, key: &Key, role: NodeRole) -> Action {
         let (name, expires) = ("a new node".to_owned(), self.time.plus(HOUR));
         Action::Invite(Invite { key: key.node_key(), role, name, expires })

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use serde::Serialize;
-use tabellion_client::{Proved, ProvedBy, ProvedStatus, ProvedTransaction, proof_file, verify_offline};
+use tabellion_client::{
+    Proved, ProvedBy, ProvedForeign, ProvedStatus, ProvedTransaction, RelyingParty, proof_file,
+    verify_offline,
+};
 use tabellion_ledger::{CertificateId, Header, TimeMs};
 use tabellion_machine::{HeaderAnswer, RecordAnswer};
 use tabellion_pki::Standing;
@@ -14,6 +17,7 @@ use crate::context::{Context, read_file, write_file};
 use crate::failure::{Code, Done, Failure};
 use crate::moment::now;
 use crate::output::{Output, moment};
+use crate::proxy::tell_foreign;
 
 /// A verdict as JSON. Everything in it is computed from the proof.
 #[derive(Serialize)]
@@ -73,11 +77,36 @@ pub async fn run(args: VerifyArgs, context: &Context, output: Output) -> Done {
         if let Some(path) = &args.proof_out {
             write_file(path, &proof_file(party.light().trust(), &found.proof))?;
         }
-        let verdict = tell(&found.status, subject, found.scheduled_ms, Some(now()), output);
-        worst = worst.and(verdict);
+        let foreign = match (&found.status.record, found.scheduled_ms) {
+            (None, None) => foreign(&mut party, subject, output).await?,
+            _ => None,
+        };
+        let own = || tell(&found.status, subject, found.scheduled_ms, Some(now()), output);
+        worst = worst.and(foreign.unwrap_or_else(own));
     }
     context.remember(&party);
     worst
+}
+
+/// What is recorded here of a certificate on a foreign ledger (X.1409 C16); none where nothing is.
+///
+/// Where several ledgers have it, one that says `revoked` decides; else the first that may be relied upon.
+async fn foreign(
+    party: &mut RelyingParty,
+    subject: &Subject,
+    output: Output,
+) -> Result<Option<Done>, Failure> {
+    let mut found = Vec::new();
+    for link in party.foreign_ledgers(now()).await? {
+        found.push(party.foreign_status(&link.link.ledger, &subject.id, now()).await?);
+    }
+    let order = |one: &ProvedForeign| match one.standing(Some(now())) {
+        judged if judged.standing == Standing::Revoked => 0,
+        judged if judged.is_valid() => 1,
+        _ => 2,
+    };
+    found.sort_by_key(order);
+    Ok(found.iter().find_map(|one| tell_foreign(&subject.name(), one, now(), output)))
 }
 
 fn tell(

@@ -97,6 +97,17 @@ fn tell(event: &ServerEvent, wanted: &BTreeSet<CertificateId>, output: Output) -
         tabellion_pki::Event::Renewed { certificate, record, by } => {
             (certificate, format!("{:<9} renewed by {by}", record.status.to_string()))
         }
+        tabellion_pki::Event::Relayed { ledger, record } => (
+            &record.result.certificate,
+            format!("{:<9} on ledger {ledger}", record.result.status.to_string()),
+        ),
+        tabellion_pki::Event::LinkFrozen { ledger, freeze } => {
+            let height = freeze.height;
+            output.value(&notice);
+            output
+                .line(format!("FORK: ledger {ledger} has two final headers at height {height}; link frozen"));
+            return None;
+        }
     };
     if wanted.is_empty() || wanted.contains(id) {
         output.value(&notice);

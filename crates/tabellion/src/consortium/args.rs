@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use tabellion_consortium::{AccountName, Choice, NodeRole, Role};
-use tabellion_ledger::{CertificateId, KeyId, MemberId};
+use tabellion_ledger::{CertificateId, KeyId, LedgerId, MemberId};
 
 use crate::moment::Span;
 
@@ -339,11 +339,47 @@ pub enum ChangeArgs {
         /// Its number.
         proposal: u64,
     },
+    /// Follow a foreign ledger: what proxies prove of it is recorded here
+    FollowLedger {
+        /// Its genesis document, which every voter compares with its own copy.
+        document: PathBuf,
+        /// Its name here [default: the name in the document]
+        #[arg(long)]
+        name: Option<String>,
+        /// How old what is known may be until it counts as stale
+        #[arg(long, value_name = "SPAN", default_value = "1h")]
+        stale_after: Span,
+    },
+    /// Follow a foreign ledger no longer
+    UnfollowLedger {
+        /// Its identifier.
+        ledger: LedgerId,
+    },
+    /// Begin anew to follow a foreign ledger, for example after its link froze
+    FollowAnew {
+        /// Its genesis document.
+        document: PathBuf,
+    },
+    /// Number the results of this ledger, so that others can follow it, or do so no longer
+    Outbox {
+        /// What it shall be.
+        #[arg(value_enum)]
+        state: OutboxState,
+    },
     /// A decision in words, for the record
     Decision {
         /// The words.
         text: String,
     },
+}
+
+/// Whether results are numbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutboxState {
+    /// They are, from now on
+    Open,
+    /// They are not any more
+    Closed,
 }
 
 /// `vote`

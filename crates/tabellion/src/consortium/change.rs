@@ -6,12 +6,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tabellion_consortium::{
-    AlgorithmRules, BlockLimits, CertificateLimits, Change, Der, KeyOffer, MemberQuota, NewMember,
-    Parameters, PolicyRules, ProposalNumber, VotingRules, parameters_key,
+    AlgorithmRules, BlockLimits, CertificateLimits, Change, Der, Genesis, KeyOffer, MemberQuota, NewLink,
+    NewMember, Parameters, PolicyRules, ProposalNumber, VotingRules, parameters_key,
 };
 use tabellion_ledger::CertificateId;
 
-use super::args::{ChangeArgs, SetArgs};
+use super::args::{ChangeArgs, OutboxState, SetArgs};
 use super::desk::{Desk, Sought};
 use crate::cert::read_certificates_of;
 use crate::context::read_file;
@@ -55,6 +55,18 @@ pub async fn change(args: ChangeArgs, desk: &mut Desk<'_>) -> Result<Change, Fai
         ChangeArgs::Resume => Change::Resume,
         ChangeArgs::Cancel { proposal } => Change::Cancel { proposal: ProposalNumber(proposal) },
         ChangeArgs::Decision { text } => Change::Decision { text },
+        ChangeArgs::FollowLedger { document, name, stale_after } => {
+            let genesis = read_genesis(&document)?;
+            let (ledger, roster) = (genesis.ledger_id(), genesis.roster());
+            let name = name.unwrap_or(genesis.name);
+            Change::FollowLedger(NewLink { ledger, name, roster, stale_after_ms: stale_after.ms() })
+        }
+        ChangeArgs::UnfollowLedger { ledger } => Change::UnfollowLedger { ledger },
+        ChangeArgs::FollowAnew { document } => {
+            let genesis = read_genesis(&document)?;
+            Change::FollowAnew { ledger: genesis.ledger_id(), roster: genesis.roster() }
+        }
+        ChangeArgs::Outbox { state } => Change::Outbox { open: state == OutboxState::Open },
         ChangeArgs::Policies(_)
         | ChangeArgs::Algorithms(_)
         | ChangeArgs::Names(_)
@@ -64,6 +76,14 @@ pub async fn change(args: ChangeArgs, desk: &mut Desk<'_>) -> Result<Change, Fai
         | ChangeArgs::Retention(_)
         | ChangeArgs::Quotas(_)
         | ChangeArgs::Voting(_) => parameters(&args, &desk.founded(parameters_key()).await?)?,
+    })
+}
+
+fn read_genesis(path: &Path) -> Result<Genesis, Failure> {
+    let bytes = read_file(path, "genesis document")?;
+    Genesis::from_bytes(&bytes).map_err(|fault| {
+        Failure::new(Code::Error, format!("{} is refused: {fault}", path.display()))
+            .hint("genesis.cbor of the foreign network, as its operators gave it to you")
     })
 }
 

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Consortium {
     folder: TempDir,
-    ca: TestCa,
+    pub ca: TestCa,
     /// Free ports: between nodes 0 to 3 of the founders, 4 of who comes; REST five further on; then spare
     /// ones.
     pub ports: Vec<u16>,
@@ -153,6 +153,16 @@ impl Consortium {
         self.until("the status is proved", |consortium| consortium.run(&verify).code == 0);
         let offline = ["cert", "verify", "--offline", "status.proof", "--genesis", "net/genesis.cbor", &name];
         tabellion(self.path(), &offline).check(0, &[]);
+    }
+
+    /// Publishes a certificate under a name of its own: its file, and itself.
+    pub fn publish_as(&mut self, name: &str) -> (String, Vec<u8>) {
+        let file = format!("{name}.pem");
+        let der = self.ca.issue(&format!("{name}.example"));
+        let chain: Vec<&[u8]> = std::iter::once(der.as_slice()).chain(self.ca.intermediates()).collect();
+        fs::write(self.path().join(&file), pem(&chain)).unwrap();
+        self.sign("alpha", &["cert", "publish", &file]);
+        (file, der)
     }
 
     /// Proposes, votes by the members named and waits until it is in force; certificates are published

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 mod clock;
+mod composed;
 mod consortium;
 mod disk_full;
 mod guide;

@@ -83,6 +83,7 @@ pub fn write_seeds(vectors: &[Vector]) {
     let _ = std::fs::remove_dir_all(folder().join("../fuzz/corpus"));
     for Vector { name, kind, bytes, .. } in vectors {
         let Some(target) = target(kind) else { continue };
+        let target = if name == "action-relay" { "relay" } else { target };
         let seeds = folder().join("../fuzz/seeds").join(target);
         std::fs::create_dir_all(&seeds).unwrap();
         std::fs::write(seeds.join(name), bytes).unwrap();
@@ -113,7 +114,7 @@ fn target(kind: &str) -> Option<&'static str> {
         "Genesis" | "Parameters" | "Roster" => "genesis",
         "Action" | "ConsortiumAction" => "action",
         "HistoryState" | "LaneState" | "CertificateRecord" | "KeyRecord" | "Scheduled" | "NoticeRecord"
-        | "PublicKey" => "records",
+        | "PublicKey" | "Outbox" | "OutboxEntry" | "FollowedLedger" | "ForeignRecord" | "Link" => "records",
         _ => return None,
     })
 }

@@ -11,6 +11,7 @@ use tabellion_machine::ChainHeader;
 use tabellion_pki::{certificate_key, certificates_of_key_key, scheduled_key};
 
 use super::chain::{CERTIFICATES, Chain, Frozen};
+use super::composed::composed;
 use super::equivocation::equivocations;
 use super::files::Vector;
 use super::governance::governance;
@@ -39,6 +40,7 @@ pub fn vectors(frozen: &Frozen) -> Vec<Vector> {
     all.extend(governance(&chain));
     all.extend(pieces(&chain));
     all.extend(lifecycle(&chain));
+    all.extend(composed(&chain));
     all
 }
 

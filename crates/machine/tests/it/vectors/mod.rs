@@ -3,6 +3,7 @@
 //! vectors/README.md says how they are written anew.
 
 mod chain;
+mod composed;
 mod equivocation;
 mod files;
 mod governance;
@@ -22,8 +23,9 @@ use tabellion_ledger::{
 };
 use tabellion_machine::{ChainHeader, Replay};
 use tabellion_pki::{
-    Action, CertificateRecord, EvidenceKind, KeyRecord, NoticeRecord, Scheduled, SignedStatement, Standing,
-    precheck_bytes, precheck_evidence,
+    Action, CertificateRecord, Checked, EvidenceKind, FollowedLedger, ForeignRecord, KeyRecord, NoticeRecord,
+    Outbox, OutboxEntry, Scheduled, SignedStatement, Standing, check_recorded, precheck_bytes,
+    precheck_evidence,
 };
 
 use files::{Vector, WRITE, expected, frozen, read, write, write_seeds};
@@ -61,6 +63,11 @@ fn again_as(kind: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
         "KeyRecord" => again::<KeyRecord>(bytes),
         "Scheduled" => again::<Scheduled>(bytes),
         "NoticeRecord" => again::<NoticeRecord>(bytes),
+        "Outbox" => again::<Outbox>(bytes),
+        "OutboxEntry" => again::<OutboxEntry>(bytes),
+        "FollowedLedger" => again::<FollowedLedger>(bytes),
+        "ForeignRecord" => again::<ForeignRecord>(bytes),
+        "Link" => again::<tabellion_consortium::Link>(bytes),
         "FinalityProof" => again::<FinalityProof>(bytes),
         "Equivocation" => again::<Equivocation>(bytes),
         "HandOver" => again::<HandOver>(bytes),
@@ -162,6 +169,10 @@ fn the_frozen_proofs_hold_with_the_genesis_document_alone() {
         let (header, _) = proof.verify(&ledger, &roster, &id).unwrap();
         assert_eq!(header.height.0, 2, "{name}");
     }
+    let relay: Action = decode(&files["action-relay"]);
+    let Ok(Checked::Relay(relay)) = check_recorded(&relay) else { panic!("the relay does not hold") };
+    let delivered = relay.delivered.unwrap();
+    assert_eq!((delivered.count, delivered.results.len(), delivered.older.unwrap().height.0), (2, 2, 3));
     let proved: ProvedHeader = decode(&files["proved-header"]);
     assert_eq!(proved.verify(&ledger, &roster).map(|header| header.height.0), Ok(2));
 }
