@@ -4,7 +4,7 @@
 #
 #   bench/ocsp.sh [the tabellion binary, default target/release/tabellion]
 #
-# Needs: openssl, ab (apache2-utils), wrk, cfssl (golang-cfssl), jq or python3. The client runs on the same cores, so
+# Needs: openssl, ab (apache2-utils), wrk, cfssl (golang-cfssl), python3. The client runs on the same cores, so
 # the figures per CPU-second of the server say more than those per second.
 set -eu
 tabellion=$(realpath "${1:-target/release/tabellion}")
@@ -110,7 +110,7 @@ ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"; }
 # A row: what, the server's process, how many answers came in how many seconds.
 row() {
     awk -v what="$1" -v ticks="$2" -v answers="$3" -v took="$4" 'BEGIN {
-        printf "%-58s %9.0f /s %9.0f /CPU-s %8.1f us CPU\n", what, answers / took, answers / (ticks / 100),
+        printf "%-72s %9.0f /s %9.0f /CPU-s %8.1f us CPU\n", what, answers / took, answers / (ticks / 100),
             ticks * 10000 / answers }'
 }
 
@@ -125,7 +125,8 @@ by_wrk() { # what, process, kind, url
 
 by_ab() { # what, process, kind, url, options
     before=$(ticks "$2")
-    ab -q -t "$seconds" -n 1000000 $5 -p "$3.der" -T application/ocsp-request "$4" > out 2>&1 || { cat out; exit 1; }
+    ab -q -t "$seconds" -n 1000000 $5 -p "$3.der" -T application/ocsp-request "$4" > out 2>&1 ||
+        { printf '%-72s broke off: %s\n' "$1" "$(tail -1 out)"; return; }
     after=$(ticks "$2")
     row "$1" $((after - before)) "$(awk '/^Complete requests/ { print $3 }' out)" \
         "$(awk '/^Time taken/ { print $5 }' out)"

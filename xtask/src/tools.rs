@@ -14,7 +14,7 @@ struct Package {
     why: &'static str,
 }
 
-const PACKAGES: [Package; 6] = [
+const PACKAGES: &[Package] = &[
     Package {
         probe: &["openssl", "version"],
         package: "openssl",

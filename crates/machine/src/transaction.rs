@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tabellion_consortium::{self as consortium, Permission, Submitter, submitter};
+use tabellion_consortium::{self as consortium, Submitter, submitter};
 use tabellion_ledger::{
     Context, Effects, Hash, Header, Lane, LedgerId, TimeMs, Transaction, TransactionId, View, Writes,
 };

@@ -77,9 +77,9 @@ fn block_of(core: &Core, block: &Block) -> IndexBlock {
             gathered.published(entry, facts.as_ref(), &attached);
         }
         match &action {
-            Action::Publish(_) => {}
-            Action::Change(changes) => gathered.changed(changes),
-            Action::Renew(renewal) => gathered.block.changed.push(renewal.old),
+            Action::Publish(_) | Action::Notice(_) | Action::Relay(_) => {}
+            Action::Change(changes) => gathered.changed(changes, &attached),
+            Action::Renew(renewal) => gathered.ended(&renewal.old, &attached),
         }
     }
     gathered.block
@@ -96,9 +96,9 @@ fn block_of_checked(core: &Core, checked: &[Arc<Checked>], height: Height) -> In
             gathered.published(entry, chain.as_ref().map(|(facts, _)| facts), &attached);
         }
         match request {
-            CheckedRequest::Publish(_) => {}
-            CheckedRequest::Change(changes) => gathered.changed(changes),
-            CheckedRequest::Renew(renewal, _) => gathered.block.changed.push(renewal.old),
+            CheckedRequest::Publish(_) | CheckedRequest::Notice(_) | CheckedRequest::Relay(_) => {}
+            CheckedRequest::Change(changes) => gathered.changed(changes, &attached),
+            CheckedRequest::Renew(renewal, _) => gathered.ended(&renewal.old, &attached),
         }
     }
     gathered.block
@@ -125,8 +125,18 @@ impl<'a> Gathered<'a> {
         attached: &BTreeMap<CertificateId, &Vec<u8>>,
     ) {
         self.block.rows.push(row(entry, facts, self.height));
-        let Some(facts) = facts else { return };
-        let issuer = entry.issuer();
+        if let Some(facts) = facts {
+            self.issued(facts, entry.issuer(), attached);
+        }
+    }
+
+    /// A certificate that is there as a whole.
+    fn issued(
+        &mut self,
+        facts: &Facts,
+        issuer: CertificateId,
+        attached: &BTreeMap<CertificateId, &Vec<u8>>,
+    ) {
         let Facts { certificate, sha1, serial, .. } = facts;
         let issued = Issued { certificate: *certificate, issuer, serial: serial.clone(), sha1: *sha1 };
         self.block.issued.push(issued);
@@ -149,9 +159,29 @@ impl<'a> Gathered<'a> {
         today.or_else(first)
     }
 
-    fn changed(&mut self, changes: &[StatusChange]) {
+    /// A certificate whose status changes. The transaction brings it along, so that an index that is filled
+    /// again knows it also where the body that published it is gone.
+    fn ended(&mut self, id: &CertificateId, attached: &BTreeMap<CertificateId, &Vec<u8>>) {
+        self.block.changed.push(*id);
+        let Some(facts) = attached.get(id).and_then(|der| Facts::of(der).ok()) else { return };
+        let Some(record) = certificate(&self.core.provable().state, id) else { return };
+        self.block.rows.push(IndexRow {
+            certificate: *id,
+            key: facts.key,
+            subject: facts.subject.text().to_owned(),
+            issuer: facts.issuer.text().to_owned(),
+            serial: hex::encode(&facts.serial),
+            status: record.status.to_string(),
+            valid_from: record.validity.from,
+            valid_until: record.validity.until,
+            height: record.published_height,
+        });
+        self.issued(&facts, record.issuer, attached);
+    }
+
+    fn changed(&mut self, changes: &[StatusChange], attached: &BTreeMap<CertificateId, &Vec<u8>>) {
         for change in changes {
-            self.block.changed.push(change.certificate);
+            self.ended(&change.certificate, attached);
             let Evidence { kind, hash, at, until, .. } = change.evidence;
             if kind == EvidenceKind::Crl {
                 let (issuer, height) = (change.issuer, self.height);

@@ -24,21 +24,23 @@ use crate::view::{certificate, scheduled};
 ///   where that is revoked. Its body holds what the CA said, and as long as the certificate looks valid to
 ///   those who do not know the ledger, anybody can see for himself why it is not (A5). The hash of it stays
 ///   in the record for good.
+/// - What a proxy brought is needed, as the proof of a foreign status, until the end of that certificate's
+///   validity.
 /// - An optimisation notice is not needed for anything: what came of it stands in the state.
 pub fn retained_until(transactions: &[Transaction], height: Height, view: &dyn View) -> Option<TimeMs> {
     let mut last = TimeMs::default();
     for transaction in transactions {
         let action = Action::from_bytes(&transaction.content().action).ok()?;
         let published = action.published().iter().map(|entry| end(&entry.certificate, height, view));
-        let changed: &[StatusChange] = match &action {
-            Action::Change(changes) => changes,
-            Action::Publish(_) | Action::Renew(_) | Action::Notice(_) => &[],
+        let (changed, renewed): (&[StatusChange], _) = match &action {
+            Action::Change(changes) => (changes, None),
+            Action::Renew(renewal) => (&[], Some(renewal.old_not_after)),
+            Action::Publish(_) | Action::Notice(_) | Action::Relay(_) => (&[], None),
         };
+        if let Action::Relay(relay) = &action {
+            last = relay.ends().fold(last, TimeMs::max);
+        }
         let changed = changed.iter().map(|change| change.not_after);
-        let renewed = match &action {
-            Action::Renew(renewal) => Some(renewal.old_not_after),
-            Action::Publish(_) | Action::Change(_) | Action::Notice(_) => None,
-        };
         // The whole last second belongs to a validity.
         let concerned = changed.chain(renewed).map(|not_after| not_after.plus(999));
         last = published.chain(concerned).fold(last, TimeMs::max);
@@ -71,7 +73,9 @@ pub fn shortened(event: &Event, before: &dyn View) -> Vec<Height> {
         Event::Published { .. }
         | Event::Scheduled { .. }
         | Event::Suspended { .. }
-        | Event::Resumed { .. } => Vec::new(),
+        | Event::Resumed { .. }
+        | Event::Relayed { .. }
+        | Event::LinkFrozen { .. } => Vec::new(),
     }
 }
 

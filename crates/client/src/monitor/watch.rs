@@ -175,7 +175,7 @@ impl Watch {
             }
         }
         match &action {
-            Action::Publish(_) => {}
+            Action::Publish(_) | Action::Notice(_) | Action::Relay(_) => {}
             Action::Change(changes) => {
                 for change in changes.iter().filter(|change| self.certificates.contains(&change.certificate))
                 {

@@ -45,6 +45,7 @@ fn result(event: &Event) -> Option<(CertificateId, &CertificateRecord)> {
         | Event::Renewed { certificate, record, .. } => Some((*certificate, record)),
         Event::Scheduled { .. }
         | Event::Dropped { .. }
+        | Event::Noticed { .. }
         | Event::Relayed { .. }
         | Event::LinkFrozen { .. } => None,
     }

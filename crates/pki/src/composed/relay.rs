@@ -1,9 +1,11 @@
 //! What a proxy brings from a foreign ledger.
 
-use tabellion_ledger::cbor::{DecodeError, Reader, Wire, Writer};
+use tabellion_ledger::cbor::{self, DecodeError, Reader, Wire, Writer};
 use tabellion_ledger::limits::RECORD_BYTES_MAX;
 use tabellion_ledger::trie::TrieProof;
-use tabellion_ledger::{HandOver, LedgerId, ProvedHeader, Roster};
+use tabellion_ledger::{HandOver, LedgerId, ProvedHeader, Roster, TimeMs};
+
+use super::state::OutboxEntry;
 
 /// Results in one relay: with their proofs about half of the signed payload.
 pub const RELAY_RESULTS_MAX: usize = 64;
@@ -91,6 +93,18 @@ pub struct Relay {
     pub hand_overs: Vec<HandOver>,
     /// The results; none where the changes of validators are more than one relay takes, and more follow.
     pub delivery: Option<Delivery>,
+}
+
+impl Relay {
+    /// Until when each of the certificates is valid whose results it brings; for good where a result does not
+    /// read.
+    pub fn ends(&self) -> impl Iterator<Item = TimeMs> {
+        let results = self.delivery.iter().flat_map(|delivery| &delivery.results);
+        results.filter_map(|result| result.record.as_ref()).map(|record| {
+            let entry: Result<OutboxEntry, DecodeError> = cbor::from_bytes(record, RECORD_BYTES_MAX);
+            entry.map_or(TimeMs::MAX, |entry| entry.validity.until)
+        })
+    }
 }
 
 impl Wire for Relay {

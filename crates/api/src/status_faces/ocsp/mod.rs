@@ -11,8 +11,9 @@ mod response;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tabellion_ledger::{CertificateId, StateKey, TimeMs};
-use tabellion_pki::{CertificateRecord, Reason, Stale, Status, certificate, certificate_key};
+use tabellion_ledger::limits::RECORD_BYTES_MAX;
+use tabellion_ledger::{CertificateId, StateKey, TimeMs, cbor};
+use tabellion_pki::{CertificateRecord, Reason, Stale, Status, certificate_key};
 
 use self::cache::Kept;
 pub(super) use self::cache::{AnswerCache, NameCache};
@@ -233,8 +234,13 @@ fn authority_of(authorities: &[Authority], asked: &[AskedCertificate]) -> Option
 /// Source: X.1409 C10, C17: `good` is `normal` within the validity, `revoked` with the reason certificateHold
 /// is `suspended`.
 fn judge(found: &Found<CertificateId>, snapshot: &dyn Snapshot, now: TimeMs) -> Judged {
-    let records = found.rows.iter().filter_map(|id| Some((*id, certificate(snapshot, id)?)));
-    match records.max_by_key(|(_, record)| record.status) {
+    let records = found.rows.iter().filter_map(|id| {
+        let key = certificate_key(id);
+        let bytes = snapshot.get(&key)?;
+        let record: CertificateRecord = cbor::from_bytes(&bytes, RECORD_BYTES_MAX).ok()?;
+        Some((key, bytes, record))
+    });
+    match records.max_by_key(|(.., record)| record.status) {
         None => Judged {
             said: Said::Unknown,
             record: None,
@@ -242,9 +248,7 @@ fn judge(found: &Found<CertificateId>, snapshot: &dyn Snapshot, now: TimeMs) -> 
             indexed_at: found.rows.is_empty().then_some(found.known_at),
             until: TimeMs::MAX,
         },
-        Some((id, record)) => {
-            let key = certificate_key(&id);
-            let bytes = snapshot.get(&key).unwrap_or_default();
+        Some((key, bytes, record)) => {
             let (said, status) = (said(&record, now), Some(record.status));
             let until = if said == Said::Good { record.validity.until } else { TimeMs::MAX };
             let record = (found.rows.len() == 1).then_some((key, bytes));
