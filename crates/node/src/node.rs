@@ -245,6 +245,9 @@ impl Node {
 
     /// What [`Node::prune`] would delete now.
     pub async fn prune_report(&self, keep_ms: u64) -> Result<PruneReport, NodeError> {
+        if self.core.is_backup() {
+            return Ok(PruneReport::default());
+        }
         let store = self.core.store().clone();
         blocking(move || {
             store.checkpoint(now()).map_err(NodeError::Store)?;
@@ -253,7 +256,8 @@ impl Node {
         .await
     }
 
-    /// Deletes all bodies in which nothing is needed any more, while the node goes on.
+    /// Deletes all bodies in which nothing is needed any more, while the node goes on. A backup node deletes
+    /// nothing.
     pub async fn prune(&self, settings: PruneSettings) -> Result<Pruned, PruneError> {
         let core = self.core.clone();
         blocking(move || {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
-use tabellion_consortium::Genesis;
+use tabellion_consortium::{Genesis, NodeRole, node_of_key};
 use tabellion_ledger::LedgerId;
 use tabellion_node::store::{Store, StoreConfig};
 use tabellion_node::sync::STORE_FOLDER;
@@ -89,6 +89,12 @@ async fn offline(local: &Local, dry_run: bool, keep_ms: Option<u64>, output: Out
     if !folder.exists() {
         return Err(Failure::new(Code::Error, format!("{} holds no store", local.data.display())));
     }
+    let store = open(&folder, ledger)?;
+    let node = node_of_key(&store.tip(), &local.key);
+    if node.is_some_and(|node| node.role == NodeRole::Backup) {
+        return Err(Failure::new(Code::Refused, "this is a backup node: it keeps all bodies"));
+    }
+    drop(store);
     let mut settings = local.prune_settings();
     settings.keep_ms = keep_ms.unwrap_or(settings.keep_ms);
     let outcome = match dry_run {

@@ -211,13 +211,16 @@ impl Store {
     /// headers; says whether all are made. Each of these bodies is looked at once. Durable; goes on where it
     /// ended.
     pub fn index_due(&self, count_max: usize) -> Result<bool, StoreError> {
+        let next = read(&self.chain.database, |transaction| {
+            let row = transaction.open_table(META)?.get(INDEXED)?.and_then(|row| row.value().try_into().ok());
+            Ok(row.map_or(0, u64::from_be_bytes))
+        });
+        let first = next.map_err(StoreError::look_up("bodies without a moment"))?;
+        if first == ALL {
+            return Ok(true);
+        }
         let done = write(&self.chain.database, |transaction| {
             let mut meta = transaction.open_table(META)?;
-            let row = meta.get(INDEXED)?.and_then(|row| row.value().try_into().ok());
-            let first = row.map_or(0, u64::from_be_bytes);
-            if first == ALL {
-                return Ok(true);
-            }
             let (mut table, lanes) = (transaction.open_table(DUE)?, transaction.open_table(LANE_HEADER)?);
             let (mut count, mut next) = (0, ALL);
             for row in lanes.range((first, 0)..)? {
