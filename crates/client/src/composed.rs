@@ -17,6 +17,7 @@ use tabellion_pki::{
 
 use crate::error::ClientError;
 use crate::key::SigningKey;
+use crate::light::LightError;
 use crate::node::{NodeClient, NodeError, Submitted};
 use crate::offline::PROOF_BYTES_MAX;
 use crate::publish::Signer;
@@ -104,17 +105,23 @@ impl RelyingParty {
 
     /// The status of a certificate on a foreign ledger, as recorded on this one (X.1409 C16, A.1).
     ///
-    /// The three records are proved one after the other. Each holds for itself, and what changes between two
-    /// reads only adds doubt or removes it.
+    /// The three records are proved one after the other: what is known first, so that the certificate's record
+    /// is at least as new as the moment up to which nothing is said to be missing. Where following begins anew
+    /// in between, the answer is in doubt.
     pub async fn foreign_status(
         &mut self,
         ledger: &LedgerId,
         certificate: &CertificateId,
         now: TimeMs,
     ) -> Result<ProvedForeign, ClientError> {
+        let (known, first) = self.record::<FollowedLedger>(&followed_ledger_key(ledger), now).await?;
         let key = foreign_record_key(ledger, certificate);
-        let (record, _) = self.record::<ForeignRecord>(&key, now).await?;
-        let (known, _) = self.record::<FollowedLedger>(&followed_ledger_key(ledger), now).await?;
+        let (record, second) = self.record::<ForeignRecord>(&key, now).await?;
+        // Another node may have answered the second time, and be behind the first.
+        let (seen, found) = (first.header.height, second.header.height);
+        if found < seen {
+            return Err(LightError::Behind { found, seen }.into());
+        }
         let (link, by) = self.record::<Link>(&link_key(ledger), now).await?;
         Ok(ProvedForeign { ledger: *ledger, certificate: *certificate, link, known, record, by })
     }
