@@ -129,6 +129,9 @@ impl StatusFaces {
     pub async fn renew_crls(&self, changed: bool) -> Option<Height> {
         let (authorities, now) = (self.authorities(), self.now());
         let mut known: Option<Height> = None;
+        if self.keeps_no_certificates() {
+            return None;
+        }
         for authority in authorities.iter() {
             let Some(signer) = &authority.crl else { continue };
             let before = self.crls.get(&authority.id);
@@ -198,12 +201,24 @@ impl StatusFaces {
         Ok(height)
     }
 
+    /// Whether this is a ledger of identifiers. A CRL says of every certificate that is not in it that it is
+    /// good, and there the index may lack any of them.
+    fn keeps_no_certificates(&self) -> bool {
+        let kind = tabellion_consortium::parameters(&*self.backend.snapshot()).certificate.kind;
+        kind == tabellion_consortium::LedgerKind::Identifiers
+    }
+
     /// The CRL of a CA for which this node has a key, or the newest one that the CA itself gave as evidence.
     pub(super) async fn crl(
         &self,
         authority: Option<&Authority>,
         id: CertificateId,
     ) -> Result<FoundCrl, Fault> {
+        if self.keeps_no_certificates() {
+            let why =
+                "a ledger of identifiers keeps no certificates: nobody knows all serial numbers of a CA";
+            return Ok(FoundCrl::Missing(why.to_owned()));
+        }
         if authority.is_some_and(|authority| authority.crl.is_some()) {
             return Ok(match self.crls.get(&id) {
                 Some(crl) if crl.next_update >= self.now() => FoundCrl::Own(crl),

@@ -1,6 +1,7 @@
 //! CRLs, and certificates by their SHA-1.
 
 use tabellion_api::Backend;
+use tabellion_consortium::LedgerKind;
 use tabellion_ledger::CertificateId;
 use tabellion_pki::{AlgorithmSet, EvidenceKind, Facts, Feedback, Number, Reason, feedback};
 
@@ -121,6 +122,17 @@ async fn without_a_key_the_cas_own_crl_is_served() {
     status.at(86_400_001);
     assert!(status.crl().await.problem().detail.contains("is over"));
     assert_eq!(get(&status.router, "/crl/nobody.crl").await.problem().code, "no-crl");
+}
+
+/// X.1409 C10: a CRL that may lack somebody is not signed.
+#[tokio::test]
+async fn on_a_ledger_of_identifiers_no_crl_is_signed() {
+    let world = World::with(LedgerKind::Identifiers, true);
+    let config = authority(&world);
+    let status = StatusWorld::with(world, vec![config], STALE_MS);
+    status.faces.renew_crls(true).await;
+    let missing = status.crl().await.problem();
+    assert_eq!((missing.code.as_str(), missing.detail.contains("identifiers")), ("no-crl", true));
 }
 
 /// X.1409 C23: IKEv2 "hash and URL" (RFC 7296 3.6).
