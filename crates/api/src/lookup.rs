@@ -50,6 +50,10 @@ pub trait Lookup: Send + Sync {
     /// gave a number twice.
     fn issued(&self, issuer: &IssuerKey, serial: &[u8]) -> Result<Found<CertificateId>, Fault>;
 
+    /// Whether every change of a status that still matters was seen. A node that began with a state and gets
+    /// the older bodies from nobody has not seen them all.
+    fn is_complete(&self) -> Result<bool, Fault>;
+
     /// The certificates of an issuer whose status has ever changed, with their serial numbers without leading
     /// zeros.
     fn changed(&self, issuer: &IssuerKey) -> Result<Found<(CertificateId, Vec<u8>)>, Fault>;

@@ -20,9 +20,7 @@ use tabellion_ledger::{
     ProvedHeader, RecordProof, StateKey, StateProof, Transaction, TransactionId, View, cbor, merkle,
 };
 use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location};
-use tabellion_pki::{
-    Delivery, ProvedRecord, certificate, outbox, outbox_entry_key, outbox_key, scheduled,
-};
+use tabellion_pki::{Delivery, ProvedRecord, certificate, outbox, outbox_entry_key, outbox_key, scheduled};
 use tokio::sync::{Semaphore, broadcast};
 
 use crate::clock::now;
@@ -72,8 +70,9 @@ impl NodeBackend {
         name: String,
         others: Vec<Arc<NodeClient>>,
     ) -> Self {
+        let fetches = !others.is_empty();
         let (checks, elsewhere) = (Arc::new(Semaphore::new(CHECKS_MAX)), Elsewhere::new(others));
-        let lookup = index.clone().map(|index| NodeLookup::new(core.clone(), index));
+        let lookup = index.clone().map(|index| NodeLookup::new(core.clone(), index, fetches));
         Self { core, index, lookup, status, engine_metrics, gateway, name, checks, elsewhere }
     }
 

@@ -14,12 +14,14 @@ use crate::store::StoreError;
 pub struct NodeLookup {
     core: Arc<Core>,
     index: Arc<Index>,
+    /// Whether bodies that this store has never held are fetched from other nodes.
+    fetches: bool,
 }
 
 impl NodeLookup {
     /// Joins them.
-    pub fn new(core: Arc<Core>, index: Arc<Index>) -> Self {
-        Self { core, index }
+    pub fn new(core: Arc<Core>, index: Arc<Index>, fetches: bool) -> Self {
+        Self { core, index, fetches }
     }
 
     fn found<R, T>(&self, rows: Rows<R>, row: impl FnMut(R) -> T) -> Result<Found<T>, Fault> {
@@ -57,6 +59,11 @@ fn named(issuer: &IssuerKey) -> NamedIssuer {
 impl Lookup for NodeLookup {
     fn issued(&self, issuer: &IssuerKey, serial: &[u8]) -> Result<Found<CertificateId>, Fault> {
         self.found(self.index.issued(&named(issuer), serial).map_err(Fault::new)?, |id| id)
+    }
+
+    fn is_complete(&self) -> Result<bool, Fault> {
+        // While they are fetched the index waits for them, and its knowledge is as old as that.
+        Ok(self.fetches || self.core.store().next_body().map_err(Fault::new)?.is_none())
     }
 
     fn changed(&self, issuer: &IssuerKey) -> Result<Found<(CertificateId, Vec<u8>)>, Fault> {

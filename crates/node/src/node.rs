@@ -190,8 +190,7 @@ impl Node {
             wanted_key,
         };
         let metrics = node.engine.metrics_source();
-        let backend =
-            NodeBackend::new(core, index, status, metrics, settings.gateway, settings.name, others);
+        let backend = NodeBackend::new(core, index, status, metrics, settings.gateway, settings.name, others);
         let backend: Arc<dyn Backend> = Arc::new(backend);
         let until = move || {
             let mut stopped = face_stopped.clone();

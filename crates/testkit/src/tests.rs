@@ -10,7 +10,8 @@ const SIZE: PlanSize = PlanSize { nodes_min: 4, nodes_max: 16, steps: 30 };
 /// finalised blocks at one height, no two rosters in one epoch, equal roots, nothing acknowledged lost,
 /// progress after healing, and nobody honest accused.
 ///
-/// `TABELLION_SEED=7` replays one seed, with what `TABELLION_LOG=warn` wants to see of its nodes; `TABELLION_SIMULATION_SECONDS=7200` runs for hours,
+/// `TABELLION_SEED=7` replays one seed, with what `TABELLION_LOG=warn` wants to see of its nodes;
+/// `TABELLION_SIMULATION_SECONDS=7200` runs for hours,
 /// `TABELLION_FIRST_SEED=1000` from another seed on.
 #[test]
 fn simulated_faults_never_fork_lose_or_stop_the_ledger() {

@@ -129,8 +129,13 @@ impl StatusFaces {
     pub async fn renew_crls(&self, changed: bool) -> Option<Height> {
         let (authorities, now) = (self.authorities(), self.now());
         let mut known: Option<Height> = None;
-        if self.keeps_no_certificates() {
-            return None;
+        match self.may_lack_certificates().await {
+            Ok(None) => {}
+            Ok(Some(_)) => return None,
+            Err(fault) => {
+                tracing::error!(error = &fault as &dyn std::error::Error, "no CRL could be made");
+                return None;
+            }
         }
         for authority in authorities.iter() {
             let Some(signer) = &authority.crl else { continue };
@@ -201,11 +206,20 @@ impl StatusFaces {
         Ok(height)
     }
 
-    /// Whether this is a ledger of identifiers. A CRL says of every certificate that is not in it that it is
-    /// good, and there the index may lack any of them.
-    fn keeps_no_certificates(&self) -> bool {
+    /// Why this node signs no CRL: one says of every certificate that is not in it that it is good, and the
+    /// index may lack some. `None` where it lacks none.
+    async fn may_lack_certificates(&self) -> Result<Option<&'static str>, Fault> {
         let kind = tabellion_consortium::parameters(&*self.backend.snapshot()).certificate.kind;
-        kind == tabellion_consortium::LedgerKind::Identifiers
+        if kind == tabellion_consortium::LedgerKind::Identifiers {
+            return Ok(Some(
+                "a ledger of identifiers keeps no certificates: nobody knows all serial numbers of a CA",
+            ));
+        }
+        let is_complete = self.read(|lookup| lookup.is_complete()).await??;
+        Ok((!is_complete).then_some(
+            "this node has never held the older blocks, and may not know of all revocations; [peers] in its \
+             node.toml names nodes that have them",
+        ))
     }
 
     /// The CRL of a CA for which this node has a key, or the newest one that the CA itself gave as evidence.
@@ -214,9 +228,7 @@ impl StatusFaces {
         authority: Option<&Authority>,
         id: CertificateId,
     ) -> Result<FoundCrl, Fault> {
-        if self.keeps_no_certificates() {
-            let why =
-                "a ledger of identifiers keeps no certificates: nobody knows all serial numbers of a CA";
+        if let Some(why) = self.may_lack_certificates().await? {
             return Ok(FoundCrl::Missing(why.to_owned()));
         }
         if authority.is_some_and(|authority| authority.crl.is_some()) {

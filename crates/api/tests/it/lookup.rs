@@ -62,6 +62,10 @@ impl Lookup for World {
         Ok(self.found(rows.map(|(facts, _)| facts.certificate).collect()))
     }
 
+    fn is_complete(&self) -> Result<bool, Fault> {
+        Ok(self.keeps_all())
+    }
+
     fn changed(&self, issuer: &IssuerKey) -> Result<Found<(CertificateId, Vec<u8>)>, Fault> {
         let mut changed = Vec::new();
         for (action, _) in self.actions() {

@@ -135,6 +135,18 @@ async fn on_a_ledger_of_identifiers_no_crl_is_signed() {
     assert_eq!((missing.code.as_str(), missing.detail.contains("identifiers")), ("no-crl", true));
 }
 
+/// X.1409 C10: nor where the node began with a state and does not know all that was revoked before.
+#[tokio::test]
+async fn a_node_that_has_not_seen_all_blocks_signs_no_crl() {
+    let world = World::new();
+    let config = authority(&world);
+    world.prune_below(1);
+    let status = StatusWorld::with(world, vec![config], STALE_MS);
+    status.faces.renew_crls(true).await;
+    let missing = status.crl().await.problem();
+    assert_eq!((missing.code.as_str(), missing.detail.contains("[peers]")), ("no-crl", true));
+}
+
 /// X.1409 C23: IKEv2 "hash and URL" (RFC 7296 3.6).
 #[tokio::test]
 async fn a_certificate_is_found_by_its_sha1() {

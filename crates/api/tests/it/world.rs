@@ -267,6 +267,11 @@ impl World {
         }
     }
 
+    /// Whether all bodies are kept.
+    pub fn keeps_all(&self) -> bool {
+        self.inner().kept_from == 0
+    }
+
     /// Deletes bodies and notices below a height.
     pub fn prune_below(&self, height: u64) {
         self.inner().kept_from = height;

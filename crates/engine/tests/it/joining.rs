@@ -37,7 +37,8 @@ fn a_node_that_starts_from_a_floor_catches_up_votes_and_restarts() {
             world.sync_state(index, 0, FLOOR);
             world.start(index).await;
         }
-        // It had its seat in that state already, and could have voted: it waits until the others have moved on.
+        // It had its seat in that state already, and could have voted: it waits until the others have moved
+        // on.
         for job in 36..=39 {
             world.node(FOLLOWER).machine.submit(job);
             world.done(&ALL, job, 10_000).await;

@@ -184,10 +184,9 @@ pub fn renewal_signature(
 ) -> Result<Result<KeySignature, EvidenceRefusal>, CertificateRefusal> {
     let (signer, accepted) = (Party::of(old, Place::Certificate)?, AlgorithmSet::default());
     let message = renewal_message(ledger, &signer.facts.certificate, new);
-    let signatures = SignatureAlgorithm::ALL.iter().map(|algorithm| KeySignature {
-        algorithm: algorithm.identifier(),
-        signature: signature.to_vec(),
-    });
+    let signatures = SignatureAlgorithm::ALL
+        .iter()
+        .map(|algorithm| KeySignature { algorithm: algorithm.identifier(), signature: signature.to_vec() });
     let found = signatures.into_iter().find(|tried| verify(tried, &message, &signer, &accepted).is_ok());
     Ok(found.ok_or(EvidenceRefusal::SignatureWrong { signer: signer.facts.certificate }))
 }

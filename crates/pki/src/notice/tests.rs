@@ -43,8 +43,13 @@ fn a_notice_names_earlier_blocks_in_order_on_a_ledger_of_identifiers() {
         (&[3], true, Err(NoticeRefusal::FullLedger)),
     ];
     for (heights, records_certificates, expected) in rows {
-        let rules =
-            Rules { anchors: &[], schedule_ahead_ms_max: 0, evidence_age_ms_max: 0, records_certificates, link: None };
+        let rules = Rules {
+            anchors: &[],
+            schedule_ahead_ms_max: 0,
+            evidence_age_ms_max: 0,
+            records_certificates,
+            link: None,
+        };
         let (notice, mut state) = (notice_of(heights), Staged::over(&Empty));
         let outcome = check_notice(&notice)
             .and_then(|()| apply_notice(&notice, &BY, &context(10), &rules, &mut state).map(drop));
@@ -58,8 +63,13 @@ fn a_notice_names_earlier_blocks_in_order_on_a_ledger_of_identifiers() {
 
 #[test]
 fn a_later_notice_takes_the_place_of_an_earlier_one() {
-    let rules =
-        Rules { anchors: &[], schedule_ahead_ms_max: 0, evidence_age_ms_max: 0, records_certificates: false, link: None };
+    let rules = Rules {
+        anchors: &[],
+        schedule_ahead_ms_max: 0,
+        evidence_age_ms_max: 0,
+        records_certificates: false,
+        link: None,
+    };
     let mut state = Staged::over(&Empty);
     for (at, heights) in [(10, &[2, 4][..]), (20, &[4, 5])] {
         let event = apply_notice(&notice_of(heights), &BY, &context(at), &rules, &mut state).unwrap();

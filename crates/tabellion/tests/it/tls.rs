@@ -59,7 +59,8 @@ impl Scene {
         write_pem(self.path(), &format!("{name}.pem"), &[&der, &issuer]);
         write_pem(self.path(), "issuer.pem", &[&issuer]);
         let write = |end: &str, tag: &str, bytes: Vec<u8>| {
-            fs::write(self.path().join(format!("{name}.{end}")), pem::encode(&pem::Pem::new(tag, bytes))).unwrap();
+            fs::write(self.path().join(format!("{name}.{end}")), pem::encode(&pem::Pem::new(tag, bytes)))
+                .unwrap();
         };
         write("key", "PRIVATE KEY", key.pkcs8());
         write("pub", "PUBLIC KEY", key.spki());
@@ -190,8 +191,8 @@ fn a_base_station_comes_in_while_it_is_normal_by_key_and_by_certificate() {
     scene.run(&wrong).check(1, &["henb.pem is refused", "openssl pkcs8"]);
 }
 
-/// X.1409 C24: GnuTLS, which knows nothing of ledgers, shows and takes raw public keys (RFC 7250) at the other
-/// end.
+/// X.1409 C24: GnuTLS, which knows nothing of ledgers, shows and takes raw public keys (RFC 7250) at the
+/// other end.
 #[test]
 fn gnutls_connects_and_is_connected_to_by_raw_keys() {
     let scene = Scene::new();
