@@ -105,9 +105,9 @@ impl RelyingParty {
 
     /// The status of a certificate on a foreign ledger, as recorded on this one (X.1409 C16, A.1).
     ///
-    /// The three records are proved one after the other: what is known first, so that the certificate's record
-    /// is at least as new as the moment up to which nothing is said to be missing. Where following begins anew
-    /// in between, the answer is in doubt.
+    /// The three records are proved one after the other: what is known first, so that the certificate's
+    /// record is at least as new as the moment up to which nothing is said to be missing. Where following
+    /// begins anew in between, the answer is in doubt.
     pub async fn foreign_status(
         &mut self,
         ledger: &LedgerId,
