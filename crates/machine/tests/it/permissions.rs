@@ -316,5 +316,5 @@ fn every_cell_of_the_matrix_is_what_the_machine_does() {
             cells += 1;
         }
     }
-    assert_eq!(cells, 24 * 22);
+    assert_eq!(cells, 25 * 22);
 }
