@@ -2,13 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use rcgen::KeyPair;
+use rustls::pki_types::ServerName;
 use tabellion_client::bench::{
-    BenchCa, BenchError, IssuingCa, PublishLoad, PublishReport, StatusLoad, bench_proofs, bench_publish,
-    bench_status, physical_limit,
+    BenchCa, BenchError, IssuingCa, PublishLoad, PublishReport, StatusLoad, TlsCost, TlsEnd, bench_proofs,
+    bench_publish, bench_status, bench_tls, physical_limit,
 };
-use tabellion_client::{CertificateFilter, Publisher};
+use tabellion_client::peer::{Patience, PeerResolver};
+use tabellion_client::{
+    Certificate, CertificateFilter, ChainPool, Publication, Publisher, Signer, Submitted,
+};
+use tabellion_ledger::CertificateId;
 
-use crate::cli::{BenchCommand, BenchPublishArgs, BenchStatusArgs};
+use crate::cli::{BenchCommand, BenchIssuerArgs, BenchPublishArgs, BenchStatusArgs, BenchTlsArgs};
 use crate::context::{Context, read_file, write_file};
 use crate::failure::{Code, Done, Failure};
 use crate::moment::now;
@@ -28,6 +34,7 @@ pub async fn run(command: BenchCommand, context: &Context, output: Output) -> Do
     match command {
         BenchCommand::Ca { folder } => make_ca(&folder, output),
         BenchCommand::Publish(args) => publish(args, context, output).await,
+        BenchCommand::Tls(args) => tls(&args, context, output).await,
         BenchCommand::Status(args) if args.in_process => in_process(&args, output),
         BenchCommand::Status(args) => status(&args, context, output).await,
     }
@@ -60,7 +67,7 @@ fn make_ca(folder: &Path, output: Output) -> Done {
     Ok(())
 }
 
-fn issuing_ca(args: &BenchPublishArgs, context: &Context) -> Result<IssuingCa, Failure> {
+fn issuing_ca(args: &BenchIssuerArgs, context: &Context) -> Result<IssuingCa, Failure> {
     let in_folder = |file: &str| args.ca_dir.as_ref().map(|folder| folder.join(file));
     let named = |from_args: &Option<PathBuf>, from_file: &Option<PathBuf>, what: &str| {
         from_args.clone().or_else(|| from_file.clone()).ok_or_else(|| {
@@ -80,7 +87,7 @@ fn issuing_ca(args: &BenchPublishArgs, context: &Context) -> Result<IssuingCa, F
 
 async fn publish(args: BenchPublishArgs, context: &Context, output: Output) -> Done {
     let key = context.key()?;
-    let ca = issuing_ca(&args, context)?;
+    let ca = issuing_ca(&args.issuer, context)?;
     let (party, rules) = context.rules().await?;
     let ruleset = rules.ruleset().map_err(|error| Failure::of(Code::Error, &error))?;
     output.say(format!("Making {} certificates ...", args.certificates));
@@ -181,4 +188,72 @@ fn in_process(args: &BenchStatusArgs, output: Output) -> Done {
     output.line(format!("verifications / s      {:>10.0}  one core", report.verifications_per_second));
     output.line(format!("largest proof          {:>10} bytes", report.proof_bytes_max));
     Ok(())
+}
+
+/// Names of the two ends.
+const TLS_SERVER: &str = "server.tls.bench.example";
+const TLS_CLIENT: &str = "client.tls.bench.example";
+
+/// Publishes a certificate for each end, then has them shake hands in memory.
+async fn tls(args: &BenchTlsArgs, context: &Context, output: Output) -> Done {
+    let (key, ca) = (context.key()?, issuing_ca(&args.issuer, context)?);
+    let (party, rules) = context.rules().await?;
+    let mut pool = ChainPool::new(rules.anchors.iter().map(Vec::as_slice));
+    ca.chain().iter().cloned().for_each(|certificate| pool.add(certificate));
+    let mut publications = Vec::new();
+    let mut ends = Vec::new();
+    let mut root = Vec::new();
+    for name in [TLS_SERVER, TLS_CLIENT] {
+        let own = KeyPair::generate().map_err(|error| Failure::of(Code::Error, &error))?;
+        let der = ca.issue_for(name, &own, now())?;
+        let certificate = Certificate::from_der(&der).map_err(|error| Failure::of(Code::Error, &error))?;
+        let found = pool.chain_of(&certificate, None).map_err(|error| Failure::of(Code::Refused, &error))?;
+        let publication = Publication::new(&found, None, name);
+        let anchor = rules.anchors.iter().find(|der| CertificateId::of(der) == publication.entry.root);
+        root = anchor.cloned().unwrap_or_default();
+        let above = ca.chain().iter().map(|certificate| certificate.der.to_vec());
+        let chain = std::iter::once(der).chain(above).collect();
+        publications.push(publication);
+        ends.push(TlsEnd { chain, key: own });
+    }
+    let signer = Signer { key: &key, ledger: party.light().trust().ledger() };
+    let valid_until = now().plus(rules.parameters.transaction.lifetime_ms_max / 2);
+    let transaction =
+        signer.publish(&publications, valid_until).map_err(|error| Failure::of(Code::Error, &error))?;
+    let wait = std::time::Duration::from_secs(60);
+    match party.nodes().submit(transaction.id(), transaction.to_bytes(), wait).await? {
+        Submitted::Recorded(_) => {}
+        Submitted::Refused(problem) => return Err(Failure::new(Code::Refused, problem.detail.clone())),
+        Submitted::Pending(_) => return Err(Failure::new(Code::Error, "not recorded within a minute")),
+    }
+    let patience = Patience { fresh_ms: u64::MAX, ..Patience::default() };
+    let resolver = PeerResolver::start(context.relying_party()?, patience)
+        .map_err(|error| Failure::of(Code::Error, &error))?;
+    let name = ServerName::try_from(TLS_SERVER).map_err(|error| Failure::of(Code::Error, &error))?;
+    let span = args.span.0;
+    let measured =
+        tokio::task::spawn_blocking(move || bench_tls(&resolver, &ends[0], &ends[1], &root, &name, span));
+    let costs = measured.await.map_err(|error| Failure::of(Code::Error, &error))??;
+    show_tls(&costs, output);
+    Ok(())
+}
+
+fn show_tls(costs: &[TlsCost], output: Output) {
+    output.line("mutual TLS 1.3 handshakes     key exchange      client    server     total   one core");
+    for cost in costs {
+        output.value(cost);
+        output.line(format!(
+            "{:<28}  {:<14}  {:>6} B  {:>6} B  {:>6} B  {:>6.0} us",
+            cost.shown,
+            cost.key_exchange,
+            cost.client_bytes,
+            cost.server_bytes,
+            cost.bytes(),
+            cost.handshake_us
+        ));
+    }
+    for pair in costs.chunks_exact(2) {
+        let share = pair[1].bytes() as f64 * 100.0 / pair[0].bytes() as f64;
+        output.line(format!("raw key to chain, {:<14}  {share:.1} % of the bytes", pair[0].key_exchange));
+    }
 }

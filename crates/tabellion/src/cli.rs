@@ -566,6 +566,8 @@ pub enum BenchCommand {
     Publish(BenchPublishArgs),
     /// Ask for statuses with proofs
     Status(BenchStatusArgs),
+    /// Compare TLS handshakes by raw public key with those by certificate chain
+    Tls(BenchTlsArgs),
 }
 
 /// `bench publish`
@@ -583,6 +585,31 @@ pub struct BenchPublishArgs {
     /// Certificates per second to offer [default: as fast as they are taken]
     #[arg(long, value_name = "RATE")]
     pub rate: Option<f64>,
+    /// The issuing CA of the certificates.
+    #[command(flatten)]
+    pub issuer: BenchIssuerArgs,
+    /// Validators that share this machine [default: all of the ledger]
+    #[arg(long, value_name = "N")]
+    pub validators_here: Option<usize>,
+    /// How long each of the two limits is measured
+    #[arg(long, value_name = "SPAN", default_value = "2s")]
+    pub limit_span: Span,
+}
+
+/// `bench tls`
+#[derive(Args, Debug)]
+pub struct BenchTlsArgs {
+    /// The issuing CA of both ends.
+    #[command(flatten)]
+    pub issuer: BenchIssuerArgs,
+    /// How long each kind of handshake is measured
+    #[arg(long, value_name = "SPAN", default_value = "2s")]
+    pub span: Span,
+}
+
+/// An issuing CA under a trusted root.
+#[derive(Args, Debug)]
+pub struct BenchIssuerArgs {
     /// Folder that `bench ca` made
     #[arg(long, value_name = "DIR", conflicts_with_all = ["issuer", "issuer_key"])]
     pub ca_dir: Option<PathBuf>,
@@ -592,12 +619,6 @@ pub struct BenchPublishArgs {
     /// Key of the issuing CA (PKCS#8 PEM, not encrypted)
     #[arg(long, value_name = "FILE")]
     pub issuer_key: Option<PathBuf>,
-    /// Validators that share this machine [default: all of the ledger]
-    #[arg(long, value_name = "N")]
-    pub validators_here: Option<usize>,
-    /// How long each of the two limits is measured
-    #[arg(long, value_name = "SPAN", default_value = "2s")]
-    pub limit_span: Span,
 }
 
 /// `bench status`

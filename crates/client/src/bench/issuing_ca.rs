@@ -52,6 +52,9 @@ pub enum BenchError {
     /// The ledger or the network.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// A TLS handshake failed.
+    #[error("a TLS handshake failed")]
+    Tls(#[source] rustls::Error),
     /// Nothing to measure with.
     #[error("there is nothing to measure: {0}")]
     Nothing(&'static str),
@@ -88,6 +91,16 @@ impl IssuingCa {
 
     /// Issues a certificate for a server of this name, with a fresh P-256 key.
     pub fn issue(&self, name: &str, now: TimeMs) -> Result<Vec<u8>, BenchError> {
+        self.issue_for(name, &KeyPair::generate()?, now)
+    }
+
+    /// The CA's own certificate, then those above it that it was read with.
+    pub fn chain(&self) -> &[Certificate] {
+        &self.chain
+    }
+
+    /// Issues a certificate for this name and this key, for either end of a TLS connection.
+    pub fn issue_for(&self, name: &str, key: &KeyPair, now: TimeMs) -> Result<Vec<u8>, BenchError> {
         let mut params = CertificateParams::new(vec![name.to_owned()])?;
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -97,7 +110,7 @@ impl IssuingCa {
         params.not_before = rcgen::date_time_ymd(year, month, day);
         let (year, month, day) = date(now.plus(VALIDITY_MS));
         params.not_after = rcgen::date_time_ymd(year, month, day);
-        Ok(params.signed_by(&KeyPair::generate()?, &self.issuer)?.der().to_vec())
+        Ok(params.signed_by(key, &self.issuer)?.der().to_vec())
     }
 
     /// Issues `count` certificates on all cores and finds their chains, the first one checked as the ledger

@@ -8,6 +8,7 @@ mod limit;
 mod proofs;
 mod publish;
 mod status;
+mod tls;
 
 pub use figures::{Latency, Percentiles};
 pub use issuing_ca::{BenchCa, BenchError, IssuingCa};
@@ -15,3 +16,4 @@ pub use limit::{PhysicalLimit, physical_limit};
 pub use proofs::{ProofReport, bench_proofs};
 pub use publish::{PublishLoad, PublishReport, bench_publish};
 pub use status::{StatusLoad, StatusReport, bench_status};
+pub use tls::{TlsCost, TlsEnd, bench_tls};

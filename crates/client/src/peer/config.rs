@@ -73,7 +73,16 @@ fn provider() -> CryptoProvider {
 
 /// The settings of a client that verifies servers by the ledger, and shows itself where it is asked to.
 pub fn connector(verifier: PeerVerifier, identity: Option<&Identity>) -> Result<ClientConfig, IdentityError> {
-    let builder = ClientConfig::builder_with_provider(provider().into())
+    connector_by(&provider(), verifier, identity)
+}
+
+/// The same with other cryptography.
+pub(crate) fn connector_by(
+    provider: &CryptoProvider,
+    verifier: PeerVerifier,
+    identity: Option<&Identity>,
+) -> Result<ClientConfig, IdentityError> {
+    let builder = ClientConfig::builder_with_provider(provider.clone().into())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(IdentityError::Setup)?
         .dangerous()
@@ -92,7 +101,16 @@ pub fn connector(verifier: PeerVerifier, identity: Option<&Identity>) -> Result<
 
 /// The settings of a server that shows itself, and verifies clients by the ledger where `clients` is given.
 pub fn listener(identity: &Identity, clients: Option<PeerVerifier>) -> Result<ServerConfig, IdentityError> {
-    let builder = ServerConfig::builder_with_provider(provider().into())
+    listener_by(&provider(), identity, clients)
+}
+
+/// The same with other cryptography.
+pub(crate) fn listener_by(
+    provider: &CryptoProvider,
+    identity: &Identity,
+    clients: Option<PeerVerifier>,
+) -> Result<ServerConfig, IdentityError> {
+    let builder = ServerConfig::builder_with_provider(provider.clone().into())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(IdentityError::Setup)?
         .with_client_cert_verifier(match clients {

@@ -17,6 +17,7 @@ mod resolver;
 mod verifier;
 
 pub use self::config::{Identity, IdentityError, connector, listener};
+pub(crate) use self::config::{connector_by, listener_by};
 pub use self::refusal::PeerRefusal;
 pub use self::resolver::{Patience, Peer, PeerResolver, Question};
 pub use self::verifier::{PeerVerifier, Shown};

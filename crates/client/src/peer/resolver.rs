@@ -20,7 +20,7 @@ const PEERS_KEPT: NonZeroUsize = NonZeroUsize::new(10_000).expect("it is above z
 /// How old an answer may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// An answer this young is used without asking again. Unit: ms.
+    /// An answer that is younger is used without asking again. Unit: ms.
     pub fresh_ms: u64,
     /// While no node answers, `valid` is believed for so long after the moment that the proof speaks of.
     /// What is worse than `valid` is believed for good. Unit: ms.
@@ -146,7 +146,7 @@ impl PeerResolver {
 
 impl Answer {
     fn is_fresh(&self, now: TimeMs, patience: &Patience) -> bool {
-        now.0.saturating_sub(self.asked.0) <= patience.fresh_ms
+        now.0.saturating_sub(self.asked.0) < patience.fresh_ms
     }
 
     fn judge(&self, question: &Question, now: TimeMs) -> Result<Peer, PeerRefusal> {

@@ -1,7 +1,7 @@
 //! TLS connections whose ends know each other by the ledger: our two ends, and GnuTLS at either one.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -74,12 +74,12 @@ impl Scene {
         tabellion(self.path(), args)
     }
 
-    /// What the station's CA says of it: a CRL with this reason, or that it is good.
-    fn feedback(&self, verb: &str, reason: Option<u8>) {
+    /// What the station's CA said of it some seconds ago: a CRL with this reason, or that it is good.
+    fn feedback(&self, verb: &str, reason: Option<u8>, ago_s: u64) {
         let pem = fs::read(self.path().join("henb.pem")).unwrap();
         let der = pem::parse_many(pem).unwrap().remove(0).into_contents();
         let serial = Facts::of(&der).unwrap().serial;
-        let at = TimeMs(now().0 / 1000 * 1000);
+        let at = TimeMs((now().0 / 1000 - ago_s) * 1000);
         let signed = {
             let ledger = self.node.ledger.lock().unwrap();
             let issuer = ledger.ca.issuer();
@@ -163,11 +163,11 @@ fn a_base_station_comes_in_while_it_is_normal_by_key_and_by_certificate() {
         }
     };
     comes_in("at first");
-    scene.feedback("suspend", Some(6));
+    scene.feedback("suspend", Some(6), 30);
     stays_out("suspended", "is suspended");
-    scene.feedback("resume", None);
+    scene.feedback("resume", None, 20);
     comes_in("resumed");
-    scene.feedback("revoke", Some(4));
+    scene.feedback("revoke", Some(4), 10);
     stays_out("revoked", "is revoked");
 
     assert_eq!(scene.connect(&by_key, "stranger", &[]).code, 1);
@@ -223,16 +223,9 @@ fn gnutls_connects_and_is_connected_to_by_raw_keys() {
 
     let port = free_port().to_string();
     let serve = |name: &str| {
-        let child = gnutls("gnutls-serv", name)
-            .args(["--echo", "--port", &port, "--require-client-cert"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let mut running = Running(child.unwrap());
-        // Its first words come once it listens.
-        let _ = running.0.stdout.as_mut().unwrap().read(&mut [0; 1]);
-        running
+        let mut command = gnutls("gnutls-serv", name);
+        command.args(["--echo", "--port", &port, "--require-client-cert"]);
+        Running(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     };
     let connect = || {
         let address = format!("127.0.0.1:{port}");
@@ -251,4 +244,27 @@ fn gnutls_connects_and_is_connected_to_by_raw_keys() {
     drop(gateway);
     let _stranger = serve("stranger");
     connect().check(4, &["knows no certificate of key"]);
+}
+
+/// X.1409 C24: the identifier takes little more than a third of the bytes of a chain of two small
+/// certificates.
+#[test]
+fn handshakes_by_raw_key_take_a_fraction_of_the_bytes() {
+    let scene = Scene::new();
+    let issuer = {
+        let ledger = scene.node.ledger.lock().unwrap();
+        pem::encode(&pem::Pem::new("PRIVATE KEY", ledger.ca.issuer().key.pkcs8()))
+    };
+    fs::write(scene.path().join("issuer.key"), issuer).unwrap();
+    let args = ["bench", "tls", "--issuer", "issuer.pem", "--issuer-key", "issuer.key", "--span", "50ms"];
+    let costs = scene.run(&[&["--json"], &args[..]].concat()).check(0, &[]).json();
+    let bytes = |row: usize| {
+        let number = |field: &str| costs[row][field].as_u64().unwrap();
+        number("client_bytes") + number("server_bytes")
+    };
+    let kind = |row: usize| (&costs[row]["shown"], &costs[row]["key_exchange"]);
+    assert_eq!(kind(0), (&"certificate chain".into(), &"X25519".into()));
+    assert_eq!(kind(1), (&"raw public key".into(), &"X25519".into()));
+    assert!(bytes(1) * 100 <= bytes(0) * 40, "{costs:?}");
+    assert!(scene.run(&args).check(0, &[]).out.contains("% of the bytes"));
 }
