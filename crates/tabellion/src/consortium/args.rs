@@ -543,7 +543,7 @@ pub struct RestoreArgs {
     /// The node's folder, on this host
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
-    /// The archive: the folder that [prune] in the node's file names
+    /// The archive, as `[prune]` in the node's file names it
     #[arg(long, value_name = "DIR")]
     pub from: PathBuf,
 }
