@@ -34,14 +34,13 @@ pub fn permissions() -> Vec<PermissionRow> {
         action: format!("certificate {action}"),
         permission,
     };
-    let certificate =
-        [
-            ("publish", PUBLISHERS),
-            ("change", PUBLISHERS),
-            ("renew", PUBLISHERS),
-            ("notice", NOTIFIERS),
-            ("relay", RELAYS),
-        ]
-        .map(row);
+    let certificate = [
+        ("publish", PUBLISHERS),
+        ("change", PUBLISHERS),
+        ("renew", PUBLISHERS),
+        ("notice", NOTIFIERS),
+        ("relay", RELAYS),
+    ]
+    .map(row);
     consortium_permissions().into_iter().chain(certificate).collect()
 }

@@ -131,12 +131,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// A certificate that is there as a whole.
-    fn issued(
-        &mut self,
-        facts: &Facts,
-        issuer: CertificateId,
-        attached: &BTreeMap<CertificateId, &Vec<u8>>,
-    ) {
+    fn issued(&mut self, facts: &Facts, issuer: CertificateId, attached: &BTreeMap<CertificateId, &Vec<u8>>) {
         let Facts { certificate, sha1, serial, .. } = facts;
         let issued = Issued { certificate: *certificate, issuer, serial: serial.clone(), sha1: *sha1 };
         self.block.issued.push(issued);

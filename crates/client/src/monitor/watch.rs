@@ -49,8 +49,7 @@ impl WatchedName {
     pub fn concerns(&self, dns_name: &str) -> bool {
         let name = dns_name.trim_end_matches('.').to_ascii_lowercase();
         let is_below = |name: &str| {
-            name == self.domain
-                || name.strip_suffix(&self.domain).is_some_and(|labels| labels.ends_with('.'))
+            name == self.domain || name.strip_suffix(&self.domain).is_some_and(|labels| labels.ends_with('.'))
         };
         let Some(parent) = name.strip_prefix("*.") else {
             return if self.below { is_below(&name) } else { name == self.domain };
@@ -161,9 +160,7 @@ impl Watch {
             Facts::of(attached.find(|der| CertificateId::of(der) == *id)?).ok()
         };
         let with_facts = |alert: Alert, facts: Option<Facts>| match facts {
-            Some(facts) => {
-                Alert { subject: facts.subject.to_string(), dns_names: facts.dns_names, ..alert }
-            }
+            Some(facts) => Alert { subject: facts.subject.to_string(), dns_names: facts.dns_names, ..alert },
             None => alert,
         };
         let mut alerts = Vec::new();

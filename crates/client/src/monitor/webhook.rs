@@ -61,13 +61,12 @@ impl Webhook {
             ("https", None) => return Err(WebhookError::NoAuthorities),
             _ => return Err(refused()),
         }
-        let tls = rustls::ClientConfig::builder_with_provider(
-            rustls::crypto::aws_lc_rs::default_provider().into(),
-        )
-        .with_safe_default_protocol_versions()
-        .map_err(|_| refused())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        let tls =
+            rustls::ClientConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into())
+                .with_safe_default_protocol_versions()
+                .map_err(|_| refused())?
+                .with_root_certificates(roots)
+                .with_no_client_auth();
         builder = builder.tls_backend_preconfigured(tls);
         Ok(Self { url, http: builder.build().map_err(WebhookError::Http)? })
     }

@@ -72,10 +72,7 @@ fn provider() -> CryptoProvider {
 }
 
 /// The settings of a client that verifies servers by the ledger, and shows itself where it is asked to.
-pub fn connector(
-    verifier: PeerVerifier,
-    identity: Option<&Identity>,
-) -> Result<ClientConfig, IdentityError> {
+pub fn connector(verifier: PeerVerifier, identity: Option<&Identity>) -> Result<ClientConfig, IdentityError> {
     let builder = ClientConfig::builder_with_provider(provider().into())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(IdentityError::Setup)?

@@ -18,8 +18,7 @@ use crate::peer::{
 };
 use crate::{Certificate, ChangeRequest, LightClient, Publication, RelyingParty, Signer};
 
-const CLIENT_AUTH: der::asn1::ObjectIdentifier =
-    der::asn1::ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+const CLIENT_AUTH: der::asn1::ObjectIdentifier = der::asn1::ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 /// The handshakes happen on the real clock; proofs of any age are accepted.
 const AGE_MS_MAX: u64 = u64::MAX;
 
@@ -195,8 +194,7 @@ async fn a_gateway_lets_in_certificates_that_are_normal_and_no_others() {
         tokio::task::spawn_blocking(move || handshake(server, client, "gateway.example"))
     };
     assert!(connect(&host).await.unwrap().is_ok());
-    let rows =
-        [(&held, Standing::Suspended), (&gone, Standing::Revoked), (&stranger, Standing::Unknown)];
+    let rows = [(&held, Standing::Suspended), (&gone, Standing::Revoked), (&stranger, Standing::Unknown)];
     for (owner, standing) in rows {
         let expected = PeerRefusal::NotValid { certificate: owner.id(), standing };
         assert_eq!(refusal(connect(owner).await.unwrap()), expected);
@@ -216,8 +214,7 @@ async fn a_key_is_refused_for_each_reason_with_its_facts() {
     let renewed = Owner::with_key(&world, "renewed.example", TestKey::from_seed(&[6; 32]), &[]);
     let newer = Owner::with_key(&world, "renewed.example", TestKey::from_seed(&[6; 32]), &[]);
     renewed.end(&world, 4);
-    let reader =
-        Owner::with_key(&world, "reader.example", TestKey::generate(KeyKind::P256), &[CLIENT_AUTH]);
+    let reader = Owner::with_key(&world, "reader.example", TestKey::generate(KeyKind::P256), &[CLIENT_AUTH]);
     let bodiless = Owner::new(&world, "bodiless.example");
     let stranger = Owner { key: TestKey::generate(KeyKind::P256), der: Vec::new() };
     let server = node(&world, &[&good, &first, &second, &renewed, &newer, &reader], true).await;
@@ -249,12 +246,7 @@ async fn a_key_is_refused_for_each_reason_with_its_facts() {
             None,
             PeerRefusal::Compromised { key, certificate: first.id(), reason: Reason::KeyCompromise },
         ),
-        (
-            &reader,
-            "reader.example",
-            None,
-            PeerRefusal::Usage { certificate: reader.id(), end: "server" },
-        ),
+        (&reader, "reader.example", None, PeerRefusal::Usage { certificate: reader.id(), end: "server" }),
         (&bodiless, "bodiless.example", None, PeerRefusal::NoCertificate { certificate: bodiless.id() }),
     ];
     for (owner, name, only, expected) in rows {

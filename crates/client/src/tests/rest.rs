@@ -34,7 +34,8 @@ pub fn not_found() -> Answer {
     Answer("404 Not Found", "content-type: application/problem+json\r\n", NOT_FOUND.into())
 }
 
-const NOT_FOUND: &str = r#"{"type":"about:blank","title":"not found","status":404,"detail":"not here","code":"not-found"}"#;
+const NOT_FOUND: &str =
+    r#"{"type":"about:blank","title":"not found","status":404,"detail":"not here","code":"not-found"}"#;
 
 pub struct Server {
     silent: Arc<AtomicBool>,

@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use tabellion_client::{
-    Certificate, ChangeRequest, FeedbackError, NodeClient, Signer, Submitted, leaves,
-};
+use tabellion_client::{Certificate, ChangeRequest, FeedbackError, NodeClient, Signer, Submitted, leaves};
 use tabellion_ledger::{CertificateId, LedgerId, Transaction, TransactionId, cbor};
 use tabellion_pki::{EvidenceKind, Reason, Statement, Status};
 
@@ -104,12 +102,7 @@ pub async fn record(
     Ok(RecordedAt { transaction: id, outcome, height })
 }
 
-fn tell(
-    certificate: &Certificate,
-    request: &ChangeRequest,
-    recorded: &RecordedAt,
-    output: Output,
-) {
+fn tell(certificate: &Certificate, request: &ChangeRequest, recorded: &RecordedAt, output: Output) {
     let change = &request.change;
     let RecordedAt { transaction, outcome, height } = *recorded;
     output.value(&Told {

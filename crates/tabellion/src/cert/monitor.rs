@@ -127,7 +127,8 @@ fn settings(path: &Path, output: Output) -> Result<(Watch, Option<Webhook>), Fai
         registers: file.ca.iter().map(register).collect::<Result<_, _>>()?,
         certificates: BTreeSet::new(),
     };
-    let authorities = file.webhook_ca.map(|ca| read_file(&folder.join(ca), "webhook's CA file")).transpose()?;
+    let authorities =
+        file.webhook_ca.map(|ca| read_file(&folder.join(ca), "webhook's CA file")).transpose()?;
     let webhook = file.webhook.map(|url| Webhook::new(&url, authorities.as_deref())).transpose();
     Ok((watch, webhook.map_err(|error| refused(&error))?))
 }
@@ -173,8 +174,7 @@ fn line(alert: &Alert, output: Output) -> String {
 
 fn keep(state: Option<&Path>, monitor: &Monitor) -> Done {
     let Some(path) = state else { return Ok(()) };
-    let memory =
-        Memory { next: monitor.next_height().0, certificates: monitor.watch.certificates.clone() };
+    let memory = Memory { next: monitor.next_height().0, certificates: monitor.watch.certificates.clone() };
     let bytes = serde_json::to_vec(&memory).unwrap_or_default();
     write_public(path, &bytes).map_err(Failure::from)
 }

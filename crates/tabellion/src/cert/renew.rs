@@ -59,7 +59,8 @@ pub async fn run(args: RenewArgs, context: &Context, output: Output) -> Done {
     let word = output.verdict(outcome, height.is_some());
     let place = height.map(|height| format!("block {height}, ")).unwrap_or_default();
     let (name, old) = (input::name_of(&old), old.id());
-    output.line(format!("{word} {name}  {} in the place of {old}  {place}transaction {transaction}", new.id()));
+    output
+        .line(format!("{word} {name}  {} in the place of {old}  {place}transaction {transaction}", new.id()));
     recorded.done()
 }
 

@@ -27,8 +27,7 @@ pub async fn run(args: ConnectArgs, context: &Context, output: Output) -> Done {
     let (verifier, resolver) = verifier(&args.peer, context)?;
     let config = connector(verifier.clone(), identity(&args.identity)?.as_ref());
     let config = config.map_err(|error| Failure::of(Code::Error, &error))?;
-    let unreachable =
-        |error| Failure::new(Code::Error, format!("{} does not answer: {error}", args.server));
+    let unreachable = |error| Failure::new(Code::Error, format!("{} does not answer: {error}", args.server));
     let stream = TcpStream::connect(&args.server).await.map_err(unreachable)?;
     let connected = TlsConnector::from(Arc::new(config)).connect(name, Counted::new(stream)).await;
     let mut stream = connected.map_err(|error| {

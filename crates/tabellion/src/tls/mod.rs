@@ -31,8 +31,7 @@ pub async fn run(command: TlsCommand, context: &Context, output: Output) -> Done
 
 /// How the other end is verified, and the memory behind it.
 fn verifier(args: &PeerArgs, context: &Context) -> Result<(PeerVerifier, PeerResolver), Failure> {
-    let patience =
-        Patience { fresh_ms: args.fresh.ms(), usable_ms: args.usable.ms(), ..Patience::default() };
+    let patience = Patience { fresh_ms: args.fresh.ms(), usable_ms: args.usable.ms(), ..Patience::default() };
     let resolver = PeerResolver::start(context.relying_party()?, patience)
         .map_err(|error| Failure::new(Code::Error, format!("cannot start the thread that asks: {error}")))?;
     let verifier = PeerVerifier::new(resolver.clone(), args.peer.into());

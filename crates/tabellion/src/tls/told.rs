@@ -45,9 +45,9 @@ pub fn stands(
 ) -> String {
     let (state, counted) = connection;
     let shown = state.peer_certificates().and_then(<[_]>::first);
-    let peer = party.zip(shown).and_then(|((verifier, resolver), shown)| {
-        resolver.remembered(&verifier.question(shown), now())
-    });
+    let peer = party
+        .zip(shown)
+        .and_then(|((verifier, resolver), shown)| resolver.remembered(&verifier.question(shown), now()));
     let subject = peer.as_ref().and_then(|peer| subject(peer, shown.map(AsRef::as_ref)));
     let since = peer.as_ref().and_then(|peer| peer.status.record.as_ref());
     if output.is_json() {

@@ -18,6 +18,6 @@ mod processes;
 mod prune;
 mod run;
 mod state_sync;
-mod tls;
 mod status_faces;
+mod tls;
 mod wrong_inputs;

@@ -37,7 +37,10 @@ fn a_domain_owner_hears_of_each_certificate_under_its_names_with_its_proof() {
     let all = ["--from-block", "1", "--state", "state.json"];
     let told = monitor(&all).check(0, &["watching from block 1"]).json();
     assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!((&told[0]["alert"], &told[0]["dns_names"][0]), (&"new-certificate".into(), &"www.example.com".into()));
+    assert_eq!(
+        (&told[0]["alert"], &told[0]["dns_names"][0]),
+        (&"new-certificate".into(), &"www.example.com".into())
+    );
     let proof = STANDARD.decode(told[0]["proof"].as_str().unwrap()).unwrap();
     std::fs::write(path.join("alert.proof"), proof).unwrap();
     let offline = ["cert", "verify", "--offline", "alert.proof", "--genesis", "tabellion-data/genesis.cbor"];
@@ -69,7 +72,8 @@ fn a_webhook_is_called_until_it_takes_the_alert() {
     let node = Node::start(&path.join("tabellion-data"));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/alerts", listener.local_addr().unwrap());
-    std::fs::write(path.join("watch.toml"), format!("names = [\".example.com\"]\nwebhook = \"{url}\"\n")).unwrap();
+    std::fs::write(path.join("watch.toml"), format!("names = [\".example.com\"]\nwebhook = \"{url}\"\n"))
+        .unwrap();
     node.ledger.lock().unwrap().publish("www.example.com");
     let (send, bodies) = channel();
     std::thread::spawn(move || {
@@ -99,7 +103,8 @@ fn a_webhook_is_called_until_it_takes_the_alert() {
         .spawn()
         .unwrap();
     for _ in 0..2 {
-        let body: Value = serde_json::from_str(&bodies.recv_timeout(Duration::from_secs(20)).unwrap()).unwrap();
+        let body: Value =
+            serde_json::from_str(&bodies.recv_timeout(Duration::from_secs(20)).unwrap()).unwrap();
         assert_eq!(body["alert"], "new-certificate");
     }
     assert!(child.wait().unwrap().success());

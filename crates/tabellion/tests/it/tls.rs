@@ -59,7 +59,8 @@ impl Scene {
         write_pem(self.path(), &format!("{name}.pem"), &[&der, &issuer]);
         write_pem(self.path(), "issuer.pem", &[&issuer]);
         let write = |end: &str, tag: &str, bytes: Vec<u8>| {
-            fs::write(self.path().join(format!("{name}.{end}")), pem::encode(&pem::Pem::new(tag, bytes))).unwrap();
+            fs::write(self.path().join(format!("{name}.{end}")), pem::encode(&pem::Pem::new(tag, bytes)))
+                .unwrap();
         };
         write("key", "PRIVATE KEY", key.pkcs8());
         write("pub", "PUBLIC KEY", key.spki());
