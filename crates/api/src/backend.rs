@@ -150,8 +150,8 @@ pub trait Backend: Send + Sync + 'static {
     /// that it has seen.
     fn subscribe(&self, from: Option<Height>) -> Result<BoxStream<'static, Announcement>, SubscribeError>;
 
-    /// Whether the node may say what it knows of a certificate's status (`None`: that the ledger has no record
-    /// of it) by a block of this time. Only a node that may lose touch with the ledger refuses.
+    /// Whether the node may say what it knows by a block of this time of a certificate's status (`None`: that
+    /// the ledger has no record of it). Only a node that may lose touch with the ledger refuses.
     ///
     /// Source: X.1409 C22, I.1.2.
     fn may_tell(&self, _: Option<Status>, _: TimeMs) -> Result<(), Stale> {

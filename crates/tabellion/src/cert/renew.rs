@@ -31,7 +31,7 @@ struct Told {
 /// Publishes the new certificate and ends the old one, in one transaction; or writes what is to be signed.
 pub async fn run(args: RenewArgs, context: &Context, output: Output) -> Done {
     let old = only(&args.old, output)?;
-    let given = Given::read(&[args.new.clone()], &args.inputs, output)?;
+    let given = Given::read(std::slice::from_ref(&args.new), &args.inputs, output)?;
     let (party, rules) = context.rules().await?;
     let ledger = party.light().trust().ledger();
     let Prepared { mut publications, refused } = prepare(given, &args.inputs, &rules)?;
