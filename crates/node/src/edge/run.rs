@@ -100,9 +100,8 @@ impl Edge {
 
     /// Takes or refuses what lies in the inbox.
     async fn look_into_inbox(&mut self) -> Result<(), NodeError> {
-        let (Some(mut inbox), Some(mut follower)) = (self.inbox.take(), self.follower.take()) else {
-            return Ok(());
-        };
+        let Some(mut inbox) = self.inbox.take() else { return Ok(()) };
+        let Some(mut follower) = self.follower.take() else { return Ok(()) };
         let status = self.status.clone();
         let looking = tokio::task::spawn_blocking(move || {
             let outcome = inbox.look(&mut follower, &status);

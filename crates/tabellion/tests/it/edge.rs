@@ -218,6 +218,10 @@ fn an_edge_leaves_a_node_that_lies() {
     let [rest, _] = addresses(&consortium);
     let init = ["edge", "init", "edge", "--rest", &rest, "--from-genesis", "--node", &nodes];
     consortium.run(&init).check(0, &[]);
+    // One that takes no files.
+    let file = consortium.path().join("edge/edge.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("inbox = \"inbox\"\n", "")).unwrap();
     start(&mut consortium, "edge");
     until_verified(&mut consortium, "edge", &good, 0);
     let told = tabellion(consortium.path(), &["edge", "status", "edge", "--json"]).check(0, &[]).json();
