@@ -1,8 +1,8 @@
 //! Carried chains: a stretch of the chain in one file, taken by hand to a node that no network reaches
 //! (X.1409 I.1.2).
 //!
-//! Layout: the eight bytes `tabedge1`, then items as in an archive, each a length (4 bytes, big-endian) and so
-//! many bytes: `[ledger, first height, last height]`, these blocks, an empty item, and
+//! Layout: the eight bytes `tabedge1`, then items as in an archive, each a length (4 bytes, big-endian) and
+//! so many bytes: `[ledger, first height, last height]`, these blocks, an empty item, and
 //! `[[hand-over, ...], finality proof]` for the last block. The hand-overs lead from the genesis document to
 //! the validators of the last block.
 
