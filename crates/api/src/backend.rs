@@ -19,8 +19,10 @@ use tabellion_ledger::{
     Block, CertificateId, FinalityProof, HandOver, Header, Height, Lane, LedgerId, Outline, RecordProof,
     StateKey, StateProof, TimeMs, Transaction, TransactionId, View,
 };
-use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location, Notice, Refusal};
-use tabellion_pki::Delivery;
+use tabellion_machine::{
+    CertificateList, ChainHeader, HealthAnswer, KnowledgeAnswer, Location, Notice, Refusal,
+};
+use tabellion_pki::{Delivery, Stale, Status};
 use thiserror::Error;
 
 use crate::lookup::Lookup;
@@ -148,6 +150,19 @@ pub trait Backend: Send + Sync + 'static {
     /// that it has seen.
     fn subscribe(&self, from: Option<Height>) -> Result<BoxStream<'static, Announcement>, SubscribeError>;
 
+    /// Whether the node may say what it knows by a block of this time of a certificate's status (`None`: that
+    /// the ledger has no record of it). Only a node that may lose touch with the ledger refuses.
+    ///
+    /// Source: X.1409 C22, I.1.2.
+    fn may_tell(&self, _: Option<Status>, _: TimeMs) -> Result<(), Stale> {
+        Ok(())
+    }
+
+    /// How old the node's knowledge is; only of an edge node.
+    fn knowledge(&self) -> Option<KnowledgeAnswer> {
+        None
+    }
+
     /// How the node is.
     fn health(&self) -> HealthAnswer;
 
@@ -218,6 +233,9 @@ pub enum SubmitError {
         /// When to try again here. Unit: ms.
         retry_after_ms: u64,
     },
+    /// An edge node: it follows the ledger and records nothing.
+    #[error("this is an edge node: it follows the ledger and passes no transactions on; submit to a node")]
+    FollowsOnly,
     /// The node stops.
     #[error("the node is stopping")]
     Stopping,

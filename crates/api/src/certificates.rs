@@ -13,7 +13,8 @@ use tabellion_machine::{
     CertificateList, KeyAnswer, ProblemDetails, PublishAnswer, PublishRequest, StatusAnswer, VerifyRequest,
 };
 use tabellion_pki::{
-    CertificateRecord, KeyRecord, Standing, Window, certificate_key, certificates_of_key_key, scheduled,
+    CertificateRecord, KeyRecord, Standing, Status, Window, certificate_key, certificates_of_key_key,
+    scheduled,
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -157,7 +158,7 @@ pub(crate) async fn status(
 }
 
 async fn status_answer(face: &Face, id: &CertificateId, with: With) -> Result<StatusAnswer, Problem> {
-    let mut answer = status_of(&*face.backend.snapshot(), id)?;
+    let mut answer = status_of(face, &*face.backend.snapshot(), id)?;
     if with.certificate {
         answer.pem = found(face, *id).await?.as_deref().map(pem_of);
     }
@@ -173,9 +174,15 @@ fn record_in<T: Wire>(proof: &StateProof) -> Result<Option<T>, Problem> {
     Ok(proof.record.as_ref().map(decode).transpose().map_err(Fault::new)?)
 }
 
-fn status_of(snapshot: &dyn Snapshot, id: &CertificateId) -> Result<StatusAnswer, Problem> {
+/// Refuses to say anything but `revoked` where the node's knowledge is too old (X.1409 C22).
+fn may_tell(face: &Face, status: Option<Status>, known_at: TimeMs) -> Result<(), Problem> {
+    Ok(face.backend.may_tell(status, known_at).map_err(|stale| (known_at, stale))?)
+}
+
+fn status_of(face: &Face, snapshot: &dyn Snapshot, id: &CertificateId) -> Result<StatusAnswer, Problem> {
     let proof = prove(snapshot, &certificate_key(id))?;
     let record: Option<CertificateRecord> = record_in(&proof)?;
+    may_tell(face, record.as_ref().map(|record| record.status), proof.finality.header.time)?;
     let waits = match &record {
         Some(_) => None,
         None => scheduled(snapshot, id).map(|publication| publication.validity.from.0),
@@ -200,6 +207,8 @@ pub(crate) async fn proof(
     IdPath(id): IdPath<CertificateId>,
 ) -> Result<Response, Problem> {
     let proof = prove(&*face.backend.snapshot(), &certificate_key(&id))?;
+    let record: Option<CertificateRecord> = record_in(&proof)?;
+    may_tell(&face, record.map(|record| record.status), proof.finality.header.time)?;
     let bytes = cbor::to_bytes(&proof);
     match style.names_json() {
         false => Ok(cbor_answer(bytes)),
@@ -326,6 +335,7 @@ pub(crate) async fn list(
         cursor: asked.cursor,
         limit,
     };
+    may_tell(&face, None, face.backend.snapshot().finality().header.time)?;
     let page = face.read(move |backend| backend.query(&query)).await??;
     Ok(style.ok(&page))
 }
@@ -404,9 +414,12 @@ async fn key_answer(face: &Face, id: KeyId, with: With) -> Result<KeyAnswer, Pro
     let snapshot = face.backend.snapshot();
     let proof = prove(&*snapshot, &certificates_of_key_key(&id))?;
     let KeyRecord(ids) = record_in(&proof)?.unwrap_or_default();
+    if ids.is_empty() {
+        may_tell(face, None, proof.finality.header.time)?;
+    }
     let mut certificates = Vec::with_capacity(ids.len());
     for certificate in ids.iter().rev() {
-        let mut answer = status_of(&*snapshot, certificate)?;
+        let mut answer = status_of(face, &*snapshot, certificate)?;
         if with.certificate {
             answer.pem = found(face, *certificate).await?.as_deref().map(pem_of);
         }

@@ -62,6 +62,7 @@ pub(crate) async fn ledger(State(face): State<Shared>, style: Style) -> Response
         quorum: roster.quorum(),
         transactions: face.backend.transaction_count(),
         trusted_cas: rules.anchors.len(),
+        knowledge: face.backend.knowledge(),
     })
 }
 

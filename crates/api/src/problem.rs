@@ -2,7 +2,9 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use tabellion_ledger::TimeMs;
 use tabellion_machine::{ProblemDetails, Refusal, RefusedEntryAnswer};
+use tabellion_pki::Stale;
 
 use crate::backend::{Fault, QueryError, SubmitError, SubscribeError};
 use crate::status::problem_kind;
@@ -71,6 +73,17 @@ impl From<Fault> for Problem {
     }
 }
 
+/// What is known here is too old; `known_at` is the time of the newest block.
+impl From<(TimeMs, Stale)> for Problem {
+    fn from((known_at, stale): (TimeMs, Stale)) -> Self {
+        let Stale { age_ms, limit_ms } = stale;
+        let detail = format!(
+            "the newest block here is of {known_at} ms since 1970, {age_ms} ms ago; {limit_ms} ms are allowed"
+        );
+        Self::new("knowledge-too-old", detail)
+    }
+}
+
 impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         let text = error.to_string();
@@ -82,6 +95,7 @@ impl From<SubmitError> for Problem {
             SubmitError::Draining { retry_after_ms } => {
                 Self::new("draining", text).retry_after(retry_after_ms.div_ceil(1000))
             }
+            SubmitError::FollowsOnly => Self::new("follows-only", text),
             SubmitError::Stopping => Self::new("stopping", text),
             SubmitError::Fault(fault) => Self::from(fault),
         }

@@ -92,6 +92,11 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
         .hint("sign the transaction yourself: tabellion cert publish"),
     row("no-index", StatusCode::NOT_IMPLEMENTED, "This node keeps no query index")
         .hint("ask a node that does"),
+    row("follows-only", StatusCode::MISDIRECTED_REQUEST, "This node takes no transactions")
+        .hint("submit to a node of the ledger itself: --node names one"),
+    row("knowledge-too-old", StatusCode::SERVICE_UNAVAILABLE, "What is known here is too old").hint(
+        "an edge node lost touch with the ledger: GET /v1/node/health says since when; ask another node",
+    ),
     row("draining", StatusCode::SERVICE_UNAVAILABLE, "The node is being taken out of service")
         .hint("ask another node; this one comes back after its maintenance"),
     row("stopping", StatusCode::SERVICE_UNAVAILABLE, "The node is stopping").hint("ask another node"),

@@ -18,9 +18,9 @@ use crate::trust::Trust;
 
 const MAGIC: &[u8; 8] = b"tabarch1";
 /// Bytes of an item: a genesis document, a block, or the end with its hand-overs.
-const ITEM_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const ITEM_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of a block: lane headers and frames beside its transactions.
-const BLOCK_WIRE_BYTES_MAX: usize = BLOCK_BYTES_MAX + 1024 * 1024;
+pub(crate) const BLOCK_WIRE_BYTES_MAX: usize = BLOCK_BYTES_MAX + 1024 * 1024;
 /// Hand-overs of an archive.
 const HAND_OVERS_MAX: usize = 65_536;
 
@@ -71,9 +71,9 @@ impl ArchiveError {
 }
 
 /// The end of an archive.
-struct End {
-    hand_overs: Vec<HandOver>,
-    proof: FinalityProof,
+pub(crate) struct End {
+    pub(crate) hand_overs: Vec<HandOver>,
+    pub(crate) proof: FinalityProof,
 }
 
 /// Writes an archive block by block.
@@ -84,9 +84,14 @@ pub struct ArchiveWriter<W> {
 impl<W: Write> ArchiveWriter<W> {
     /// Begins with the genesis document.
     pub fn new(out: W, genesis: &[u8]) -> Result<Self, ArchiveError> {
+        Self::begin(out, MAGIC, genesis)
+    }
+
+    /// Begins a file with these first bytes and first item.
+    pub(crate) fn begin(out: W, magic: &[u8; 8], first: &[u8]) -> Result<Self, ArchiveError> {
         let mut writer = Self { out };
-        writer.write(MAGIC)?;
-        writer.item(genesis)?;
+        writer.write(magic)?;
+        writer.item(first)?;
         Ok(writer)
     }
 

@@ -4,6 +4,7 @@ use tabellion_machine::{ProblemDetails, RulesetFault};
 use thiserror::Error;
 
 use crate::archive::ArchiveError;
+use crate::carried::CarriedError;
 use crate::light::LightError;
 use crate::node::NodeError;
 use crate::offline::OfflineError;
@@ -38,6 +39,9 @@ pub enum ClientError {
     /// An archive cannot be written, or shows nothing.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// A carried file cannot be written.
+    #[error(transparent)]
+    Carried(#[from] CarriedError),
     /// A transaction cannot be made.
     #[error(transparent)]
     Publish(#[from] PublishError),

@@ -13,6 +13,7 @@
 //! ```
 mod archive;
 pub mod bench;
+mod carried;
 mod certificate;
 mod chain;
 mod composed;
@@ -38,6 +39,7 @@ mod tls;
 mod trust;
 
 pub use archive::{ArchiveError, ArchiveWriter, replay_archive};
+pub use carried::{CarriedChain, CarriedError, CarriedHead, CarriedReader, CarriedWriter, verify_carried};
 pub use certificate::{Certificate, CertificateInput, InputError, read_certificates};
 pub use chain::{ChainError, ChainPool, FoundChain, Verifier, leaves};
 pub use composed::{ProvedForeign, ProvedLink, Proxy, Relayed};

@@ -92,6 +92,18 @@ impl NodeError {
     pub fn is_body_gone(&self) -> bool {
         self.problem().is_some_and(|problem| problem.code == BODY_GONE)
     }
+
+    /// Whether the node says that what it knows is too old to rely on (X.1409 C22).
+    pub fn is_knowledge_too_old(&self) -> bool {
+        self.problem().is_some_and(is_too_old)
+    }
+}
+
+/// Problem code of a node that has lost touch with the ledger.
+const TOO_OLD: &str = "knowledge-too-old";
+
+fn is_too_old(problem: &ProblemDetails) -> bool {
+    problem.code == TOO_OLD
 }
 
 /// Problem code of a node that deleted a body.
@@ -354,7 +366,12 @@ impl NodeClient {
             return read_body(node, path, response).await.map(Outcome::Answer);
         }
         if status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE {
-            return Ok(Outcome::Later(retry_after(&response)));
+            let pause = retry_after(&response);
+            // It has no news, and will not have any for the asking.
+            return match self.failure(node, path, response).await {
+                error if error.is_knowledge_too_old() => Err(error),
+                _ => Ok(Outcome::Later(pause)),
+            };
         }
         Err(self.failure(node, path, response).await)
     }
@@ -367,7 +384,9 @@ impl NodeClient {
             Err(error) => return error,
         };
         match serde_json::from_slice(&bytes) {
-            Ok(problem) if status.is_client_error() => NodeError::Refused(Box::new(problem)),
+            Ok(problem) if status.is_client_error() || is_too_old(&problem) => {
+                NodeError::Refused(Box::new(problem))
+            }
             _ => NodeError::Answer {
                 node: node.to_string(),
                 path: path.to_owned(),

@@ -19,7 +19,7 @@ use crate::rest::HEADERS_PAGE;
 use crate::trust::{ProvedBy, ProvedKey, ProvedStatus, ProvedTransaction, Trust};
 
 /// Blocks fetched ahead while a chain is verified.
-const BLOCKS_AHEAD: usize = 8;
+pub(crate) const BLOCKS_AHEAD: usize = 8;
 
 /// Asks nodes and believes proofs.
 pub struct RelyingParty {
@@ -135,7 +135,7 @@ impl RelyingParty {
 
     /// Asks for the changes of validators that lead to those of a header, where these are not known yet. A
     /// node that cannot tell them is found out by the check of the header.
-    async fn know(&mut self, header: &Header) -> Result<(), ClientError> {
+    pub(crate) async fn know(&mut self, header: &Header) -> Result<(), ClientError> {
         // A foreign ledger's validators are nobody to ask for.
         while header.ledger == self.light.trust().ledger() && !self.light.trust().knows(header) {
             let page = self.nodes.hand_overs(self.light.trust().roster().number()).await?;
@@ -338,8 +338,14 @@ impl RelyingParty {
         Ok(Fetched::Headers(Box::new(header.header().clone()), outline))
     }
 
+    /// Remembers a header that a quorum signed.
+    pub(crate) fn observe(&mut self, proof: &FinalityProof) -> Result<(), ClientError> {
+        self.light.observe(proof)?;
+        Ok(())
+    }
+
     /// The newest block that has signatures of its own.
-    async fn end_with_signatures(&self) -> Result<FinalityProof, ClientError> {
+    pub(crate) async fn end_with_signatures(&self) -> Result<FinalityProof, ClientError> {
         let mut height = self.nodes.ledger().await?.height;
         loop {
             match self.nodes.finality(Height(height)).await {

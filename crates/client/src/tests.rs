@@ -1,5 +1,6 @@
 mod archive;
 mod bench;
+mod carried;
 mod certificates;
 mod chain;
 mod governed;

@@ -352,6 +352,30 @@ pub struct LedgerAnswer {
     pub transactions: u64,
     /// Number of trusted CAs.
     pub trusted_cas: usize,
+    /// How old this node's knowledge is; only of an edge node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knowledge: Option<KnowledgeAnswer>,
+}
+
+/// How old the knowledge of an edge node is, which follows the ledger from outside (X.1409 I.1.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KnowledgeAnswer {
+    /// Height of the newest block whose signatures the node holds.
+    pub height: u64,
+    /// Its time. Unit: ms since 1970.
+    pub time_ms: u64,
+    /// Its age by the node's clock. Unit: ms.
+    pub age_ms: u64,
+    /// The age beyond which the node says nothing but `revoked`. Unit: ms.
+    pub limit_ms: u64,
+    /// Whether the age is within the limit.
+    pub fresh: bool,
+    /// The node from which blocks come at present; none where nobody is reached, and without a network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// What went wrong last: a node that does not answer or lied, a file that was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// A validator.
@@ -374,7 +398,7 @@ pub struct HealthAnswer {
     pub status: String,
     /// The node's name.
     pub node: String,
-    /// `validator` or `full`.
+    /// `validator`, `full` or `edge`.
     pub role: String,
     /// Height of the newest finalised block.
     pub height: u64,
@@ -393,6 +417,9 @@ pub struct HealthAnswer {
     /// Whether the node is being taken out of service: it takes no more transactions.
     #[serde(default)]
     pub draining: bool,
+    /// How old the node's knowledge is; only of an edge node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knowledge: Option<KnowledgeAnswer>,
 }
 
 /// A publish request that a gateway took: the certificate, and the transaction that carries it.

@@ -17,14 +17,17 @@ use tabellion_ledger::limits::LANE_HEADER_BYTES_MAX;
 use tabellion_ledger::trie::{PageId, Piece, TrieFault};
 use tabellion_ledger::{
     Block, CertificateId, FinalityProof, HandOver, Header, Height, LaneBody, LaneOutline, LedgerId, Outline,
-    ProvedHeader, RecordProof, StateKey, StateProof, Transaction, TransactionId, View, cbor, merkle,
+    ProvedHeader, RecordProof, StateKey, StateProof, TimeMs, Transaction, TransactionId, View, cbor, merkle,
 };
-use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location};
-use tabellion_pki::{Delivery, ProvedRecord, certificate, outbox, outbox_entry_key, outbox_key, scheduled};
+use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, KnowledgeAnswer, Location};
+use tabellion_pki::{
+    Delivery, ProvedRecord, Stale, Status, certificate, outbox, outbox_entry_key, outbox_key, scheduled,
+};
 use tokio::sync::{Semaphore, broadcast};
 
 use crate::clock::now;
 use crate::core::{AnnouncedBlock, Core, NotTaken, Provable};
+use crate::edge::EdgeStatus;
 use crate::elsewhere::Elsewhere;
 use crate::index::Index;
 use crate::lookup::NodeLookup;
@@ -57,11 +60,14 @@ pub struct NodeBackend {
     name: String,
     checks: Arc<Semaphore>,
     elsewhere: Elsewhere,
+    /// Of a node that follows from outside.
+    edge: Option<Arc<EdgeStatus>>,
 }
 
 impl NodeBackend {
     /// Joins the parts of a node for its faces.
-    pub fn new(
+    #[expect(clippy::too_many_arguments, reason = "the parts of a node, each once")]
+    pub(crate) fn new(
         core: Arc<Core>,
         index: Option<Arc<Index>>,
         status: EngineStatus,
@@ -69,14 +75,22 @@ impl NodeBackend {
         gateway: Option<Arc<dyn Gateway>>,
         name: String,
         others: Vec<Arc<NodeClient>>,
+        edge: Option<Arc<EdgeStatus>>,
     ) -> Self {
         let fetches = !others.is_empty();
         let (checks, elsewhere) = (Arc::new(Semaphore::new(CHECKS_MAX)), Elsewhere::new(others));
         let lookup = index.clone().map(|index| NodeLookup::new(core.clone(), index, fetches));
-        Self { core, index, lookup, status, engine_metrics, gateway, name, checks, elsewhere }
+        Self { core, index, lookup, status, engine_metrics, gateway, name, checks, elsewhere, edge }
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.edge.as_ref().is_none_or(|edge| edge.is_fresh(&self.core, now()))
     }
 
     fn status_word(&self) -> &'static str {
+        if !self.is_fresh() {
+            return "knowledge is too old";
+        }
         match (self.core.is_draining(), self.ready()) {
             (true, _) => "draining",
             (false, true) => "ok",
@@ -207,6 +221,9 @@ impl Backend for NodeBackend {
 
     fn submit(&self, transaction: Transaction) -> BoxFuture<'_, Result<TransactionId, SubmitError>> {
         let core = self.core.clone();
+        if self.edge.is_some() {
+            return Box::pin(async { Err(SubmitError::FollowsOnly) });
+        }
         let overloaded = SubmitError::Overloaded { retry_after_ms: RETRY_AFTER_MS };
         let Ok(permit) = self.checks.clone().try_acquire_owned() else {
             return Box::pin(async { Err(overloaded) });
@@ -400,6 +417,14 @@ impl Backend for NodeBackend {
         Ok(stream::iter(missed.into_iter().map(announcement)).chain(later).boxed())
     }
 
+    fn may_tell(&self, status: Option<Status>, known_at: TimeMs) -> Result<(), Stale> {
+        self.edge.as_ref().map_or(Ok(()), |edge| edge.may_tell(status, known_at, now()))
+    }
+
+    fn knowledge(&self) -> Option<KnowledgeAnswer> {
+        self.edge.as_ref().map(|edge| edge.knowledge(&self.core, now()))
+    }
+
     fn health(&self) -> HealthAnswer {
         let view = self.status.view();
         let committed = view.committed_at.0.max(self.core.newest().time.0);
@@ -407,6 +432,7 @@ impl Backend for NodeBackend {
             status: self.status_word().to_owned(),
             node: self.name.clone(),
             role: match view.voting {
+                _ if self.edge.is_some() => "edge",
                 Voting::Follows => "full",
                 Voting::Doubts => "validator in doubt",
                 Voting::Listens | Voting::Votes => "validator",
@@ -417,8 +443,10 @@ impl Backend for NodeBackend {
             peers: view.peers,
             pool: self.core.pool_len(),
             finalised: view.finalised.0.max(self.core.newest().height.0),
-            key: hex::encode(self.core.key().0),
+            // An edge has none that anybody knows.
+            key: self.edge.as_ref().map_or_else(|| hex::encode(self.core.key().0), |_| String::new()),
             draining: self.core.is_draining(),
+            knowledge: self.knowledge(),
         }
     }
 
@@ -429,7 +457,7 @@ impl Backend for NodeBackend {
     fn ready(&self) -> bool {
         let lag = self.status.view().finalised.0.saturating_sub(self.core.newest().height.0);
         let has_proof = !self.core.provable().finality.signatures.is_empty();
-        !self.draining() && has_proof && lag <= READY_LAG_BLOCKS
+        !self.draining() && self.is_fresh() && has_proof && lag <= READY_LAG_BLOCKS
     }
 
     fn metrics(&self) -> String {

@@ -14,6 +14,7 @@
 //!                     `----- commit <----------'
 //!                              |-> store: block rows, then state (checkpoints) -> proofs
 //!                              `-> announcements, query index
+//!   [edge]: blocks from outside, in the place of the engine
 //!   [sync]: a state taken over from other nodes, before the first start
 //! ```
 mod backend;
@@ -21,6 +22,8 @@ mod checker;
 mod clock;
 pub mod core;
 mod drain;
+mod drive;
+pub mod edge;
 mod elsewhere;
 mod error;
 pub mod index;
@@ -37,6 +40,7 @@ pub mod sync;
 pub use backend::NodeBackend;
 pub use clock::now;
 pub use drain::{Drain, DrainProgress};
+pub use drive::{Driver, EngineSettings};
 pub use error::{NodeError, chain};
 pub use node::{FaceSettings, INDEX_FOLDER, Node, NodeSettings, StatusSettings};
 pub use pool::{Pool, PoolFull, PoolLimits};

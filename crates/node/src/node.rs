@@ -1,7 +1,6 @@
 //! One node: its parts started, watched and stopped together.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,16 +13,15 @@ use tabellion_api::{
 };
 use tabellion_client::NodeClient;
 use tabellion_consortium::{Genesis, GenesisValidator, NodeKey};
-use tabellion_engine::{
-    Config, Controls, Engine, EngineHandle, NodeConfig, ONE_EPOCH, Pace, Peer, PeerAddress,
-};
+use tabellion_engine::PeerAddress;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle as Task;
 
 use crate::backend::NodeBackend;
 use crate::clock::now;
-use crate::core::{Core, Rounds, Seeds, Voice};
+use crate::core::{Core, Rounds, Seeds};
+use crate::drive::{Drive, Driver};
 use crate::error::{NodeError, chain};
 use crate::index::Index;
 use crate::indexer;
@@ -35,8 +33,6 @@ use crate::sync::{STORE_FOLDER, fetch_bodies};
 
 /// Folder of the query index within a node's data; it may be deleted while the node does not run.
 pub const INDEX_FOLDER: &str = "index";
-/// Nodes that may join before this one must restart to make room.
-const PEERS_TO_COME: usize = 8;
 /// How long the pool's thread sleeps when nothing rings.
 const IDLE_TICK: Duration = Duration::from_millis(250);
 /// How long transactions gather before they are passed on in one message.
@@ -83,12 +79,8 @@ pub struct NodeSettings {
     pub seeds: Seeds,
     /// Folder of the node's data; one node at a time.
     pub data: PathBuf,
-    /// Where peers connect to.
-    pub listen: SocketAddr,
-    /// Nodes that this node lets follow besides those on the ledger.
-    pub followers: Vec<Peer>,
-    /// Patience of consensus.
-    pub pace: Pace,
+    /// What drives it.
+    pub driver: Driver,
     /// Sizes of the store.
     pub store: StoreConfig,
     /// Limits of the pool.
@@ -111,7 +103,7 @@ pub struct NodeSettings {
 /// A running node.
 pub struct Node {
     core: Arc<Core>,
-    engine: EngineHandle,
+    drive: Drive,
     threads: Vec<JoinHandle<Result<(), NodeError>>>,
     face: Option<Task<()>>,
     bodies: Option<Task<()>>,
@@ -133,19 +125,9 @@ impl Node {
         let store = Store::open(&settings.data.join(STORE_FOLDER), ledger, settings.store.clone());
         let store = Arc::new(store.map_err(NodeError::Store)?);
         check_addresses(&settings.genesis)?;
-        let (genesis, followers) = (settings.genesis.clone(), settings.followers.clone());
+        let (genesis, followers) = (settings.genesis.clone(), settings.driver.followers());
         let core = Core::open(genesis, settings.seeds, followers, store.clone(), settings.pool.clone())?;
         let core = Arc::new(core);
-        let mut config = NodeConfig::new(core.seed(), ledger);
-        config.pace = settings.pace;
-        let epoch_blocks = core.rules().parameters().block.epoch_blocks;
-        config.epoch_blocks = NonZeroU64::new(epoch_blocks).unwrap_or(ONE_EPOCH);
-        config.floor = store.floor().map_err(NodeError::Store)?;
-        let peers = core.peer_count();
-        let mut config = Config::new(config, settings.listen, settings.data.join("engine"));
-        // Each place for a peer is memory in every channel: as many as there are, and as many as may come
-        // before the next restart.
-        config.peers_max = (peers + PEERS_TO_COME).next_multiple_of(8);
         let index = settings.index.then(|| Index::open(&settings.data.join(INDEX_FOLDER))).transpose();
         let index = index.map_err(NodeError::Index)?.map(Arc::new);
         let listener = match &settings.face {
@@ -157,12 +139,12 @@ impl Node {
             Some(status) => Some(listen(status.listen).await?),
             None => None,
         };
-        let engine = Engine::start(config, core.clone(), store.clone()).map_err(NodeError::Engine)?;
-        let Controls { waker, gossip, status, .. } = engine.controls();
-        core.give_voice(Voice { waker, gossip });
-
         let stop = Arc::new(AtomicBool::new(false));
         let (fail, failed) = watch::channel(false);
+        let (stop_face, face_stopped) = watch::channel(false);
+        let started =
+            Drive::start(settings.driver, &core, &settings.data, face_stopped.clone(), fail.clone());
+        let (drive, status) = started?;
         let (keys, wanted_key) = KeyWatch::new(status.clone(), core.key());
         let mut threads = vec![start_thread("pool", &stop, &fail, pool_loop(core.clone(), keys))?];
         if let Some(index) = &index {
@@ -172,12 +154,11 @@ impl Node {
         }
         let prune = crate::prune::run(core.clone(), settings.prune);
         threads.push(start_thread("prune", &stop, &fail, prune)?);
-        let (stop_face, face_stopped) = watch::channel(false);
         let others = settings.bodies_from.clone();
         let bodies = fetch_in_background(store, settings.bodies_from, face_stopped.clone(), fail.clone());
         let mut node = Self {
             core: core.clone(),
-            engine,
+            drive,
             threads,
             face: None,
             bodies,
@@ -189,8 +170,9 @@ impl Node {
             failed,
             wanted_key,
         };
-        let metrics = node.engine.metrics_source();
-        let backend = NodeBackend::new(core, index, status, metrics, settings.gateway, settings.name, others);
+        let (metrics, edge) = (node.drive.metrics_source(&core), node.drive.edge());
+        let backend =
+            NodeBackend::new(core, index, status, metrics, settings.gateway, settings.name, others, edge);
         let backend: Arc<dyn Backend> = Arc::new(backend);
         let until = move || {
             let mut stopped = face_stopped.clone();
@@ -271,7 +253,7 @@ impl Node {
         let mut failed = self.failed.clone();
         tokio::select! {
             _ = failed.wait_for(|failed| *failed) => {}
-            () = self.engine.ended() => {}
+            () = self.drive.ended() => {}
         }
     }
 
@@ -294,15 +276,16 @@ impl Node {
     ///
     /// Errors: what made a part fail.
     pub async fn stop(self) -> Result<(), NodeError> {
-        let Self { core, engine, threads, face, status, bodies, stop, stop_face, .. } = self;
+        let Self { core, drive, threads, face, status, bodies, stop, stop_face, .. } = self;
         let _ = stop_face.send(true);
         core.end_streams();
         for task in [face, status, bodies].into_iter().flatten() {
             // One that panicked has nothing left to stop.
             let _ = task.await;
         }
+        let (engine, driven) = drive.settle().await;
         let stopping = tokio::task::spawn_blocking(move || {
-            let engine = engine.stop().map_err(NodeError::Engine);
+            let engine = engine.map_or(driven, |engine| engine.stop().map_err(NodeError::Engine));
             stop.store(true, Ordering::Relaxed);
             core.bell().ring();
             let mut outcome = engine;

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tabellion_ledger::Algorithm;
 
 use crate::consortium::{AccountCommand, MemberCommand, ProposalCommand, ProposeArgs, RoleCommand, VoteArgs};
+use crate::edge::EdgeCommand;
 use crate::moment::{Moment, Span};
 use crate::node_commands::{DevArgs, NetworkCommand, NodeArgs};
 use crate::proxy::ProxyCommand;
@@ -108,6 +109,17 @@ The members of the host open its outbox, those at home follow it; then any numbe
   tabellion proxy run --from host --to home --key proxy.pem
   tabellion cert verify cert.pem --network home     also tells what is recorded of foreign ledgers";
 
+const EDGE_HELP: &str = "\
+An edge inside an intranet needs one outgoing connection to any node; one behind an air gap needs files:
+
+  tabellion edge init plant --network net --rest 10.0.0.5:8441 --status 10.0.0.5:8481
+  tabellion edge run plant
+  tabellion edge status plant
+
+  tabellion edge init vault --offline --genesis genesis.cbor --rest 10.1.0.5:8441 --stale-after 1d
+  tabellion edge export --from-block 1 --out blocks-1.tab --network net      where there is a network
+  cp blocks-1.tab vault/inbox/                                               where there is none";
+
 const NODE_HELP: &str = "\
 Without a command it runs the node of --config. A new node joins in three steps:
 
@@ -208,6 +220,9 @@ pub enum Command {
     /// Composed systems: ledgers that follow each other
     #[command(subcommand, after_help = PROXY_HELP)]
     Proxy(ProxyCommand),
+    /// Status where the ledger's nodes cannot be reached: an edge follows them, or takes files
+    #[command(subcommand, after_help = EDGE_HELP)]
+    Edge(EdgeCommand),
     /// Measure a network
     #[command(subcommand)]
     Bench(BenchCommand),

@@ -114,7 +114,7 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         match &error {
             ClientError::Refused { problem } => Self {
-                code: Code::Refused,
+                code: if problem.code == "knowledge-too-old" { Code::Proof } else { Code::Refused },
                 kind: problem.code.clone(),
                 message: format!("refused ({}): {}", problem.code, problem.detail),
                 hint: problem.hint.clone(),

@@ -8,6 +8,7 @@ mod cert;
 mod cli;
 mod consortium;
 mod context;
+mod edge;
 mod failure;
 mod key;
 mod ledger;
@@ -26,6 +27,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::{Cli, Command};
 use crate::consortium::RoleCommand;
 use crate::context::Context;
+use crate::edge::EdgeCommand;
 use crate::failure::{Code, Done, Failure};
 use crate::node_commands::NodeArgs;
 use crate::output::Output;
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         }
         Command::Dev(args) => run_node(node_commands::dev(&args)),
         Command::Node(NodeArgs { command: None, run }) => run_node(node_commands::node(&run)),
+        Command::Edge(EdgeCommand::Run { folder }) => run_node(edge::run_edge(&folder)),
         Command::Network(command) => node_commands::network(&command).map_err(Failure::from),
         Command::Proxy(command) => Context::new(network.clone(), output)
             .and_then(|context| start_runtime()?.block_on(proxy::run(command, &context, network, output))),
@@ -83,6 +86,7 @@ fn run(command: Command, context: &Context, output: Output) -> Done {
             Command::Cert(command) => cert::run(command, context, output).await,
             Command::Ledger(command) => ledger::run(command, context, output).await,
             Command::Tls(command) => tls::run(command, context, output).await,
+            Command::Edge(command) => edge::run_command(command, context, output).await,
             Command::Bench(command) => bench::run(command, context, output).await,
             Command::Member(command) => consortium::run_member(command, context, output).await,
             Command::Account(command) => consortium::run_account(command, context, output).await,

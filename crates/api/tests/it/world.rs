@@ -660,6 +660,7 @@ impl Backend for World {
             finalised: inner.replay.header().height.0,
             key: String::new(),
             draining: inner.mode == Mode::Drain,
+            knowledge: None,
         }
     }
 

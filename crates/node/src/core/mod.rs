@@ -13,6 +13,7 @@
 mod announce;
 mod application;
 mod committees;
+mod follow;
 mod hand_over;
 mod held;
 mod key;
@@ -40,6 +41,7 @@ use crate::pool::{Pool, PoolFull, PoolLimits};
 use crate::store::{Change, Snapshot, Store};
 
 pub use self::announce::{Announcer, Block as AnnouncedBlock};
+pub(crate) use self::follow::FinalBlock;
 pub use self::key::{NamedKeys, Seeds};
 pub use self::relay::{PoolMessage, Rounds};
 

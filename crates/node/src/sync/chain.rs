@@ -12,10 +12,10 @@ use tabellion_machine::ChainHeader;
 use super::{Progress, Sync, SyncError, blocking, told};
 
 /// Votes for a block, encoded as the store keeps them.
-pub(super) type StoredVotes = (Height, HeaderHash, Vec<u8>);
+pub(crate) type StoredVotes = (Height, HeaderHash, Vec<u8>);
 
 /// The votes of a finality proof.
-pub(super) fn votes_of(proof: &FinalityProof) -> StoredVotes {
+pub(crate) fn votes_of(proof: &FinalityProof) -> StoredVotes {
     let FinalityProof { header, epoch, view, parent_view, signatures } = proof.clone();
     let votes = FinalityVotes { epoch, view, parent_view, signatures };
     (header.height, header.hash(), to_bytes(&votes))

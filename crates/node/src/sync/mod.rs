@@ -29,6 +29,8 @@ use tabellion_machine::genesis as genesis_state;
 use self::peers::Peers;
 use crate::store::{Finish, Intake, StoreConfig, Target};
 
+pub(crate) use self::chain::votes_of;
+
 pub use self::bodies::fetch_bodies;
 pub use self::error::SyncError;
 

@@ -24,6 +24,7 @@ pub use args::{
     AccountCommand, MemberCommand, NodeCommand, ProposalCommand, ProposeArgs, RoleCommand, VoteArgs,
 };
 pub use proposal::tell_proposal;
+pub use sync::take_state_into;
 
 use crate::context::Context;
 use crate::failure::Done;

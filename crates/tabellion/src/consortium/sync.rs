@@ -32,6 +32,12 @@ pub async fn sync(folder: &Path, output: Output) -> Done {
         peers: peers.clients(folder)?,
         store: StoreConfig::default(),
     };
+    let again = format!("what came in is kept; go on with: tabellion node sync {}", folder.display());
+    take_state_into(settings, &again, output).await
+}
+
+/// Takes a state over; `again` is told where that could go on later.
+pub async fn take_state_into(settings: SyncSettings, again: &str, output: Output) -> Done {
     let begin = Instant::now();
     let bar = output.progress(STEPS, "headers");
     let mut records = 0;
@@ -64,13 +70,12 @@ pub async fn sync(folder: &Path, output: Output) -> Done {
             );
             output.value(&serde_json::json!({ "height": 0 }));
         }
-        Err(error) => return Err(failure(&error, folder)),
+        Err(error) => return Err(failure(&error, again)),
     }
     Ok(())
 }
 
-fn failure(error: &SyncError, folder: &Path) -> Failure {
-    let again = format!("what came in is kept; go on with: tabellion node sync {}", folder.display());
+fn failure(error: &SyncError, again: &str) -> Failure {
     match error {
         SyncError::StoreExists { .. } => Failure::of(Code::Usage, error),
         SyncError::NoPeer { .. } | SyncError::StatesGone | SyncError::Interrupted => {

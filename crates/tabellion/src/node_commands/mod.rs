@@ -2,6 +2,7 @@
 
 mod control;
 mod dev;
+mod edge_file;
 mod files;
 mod gateway;
 mod network;
@@ -13,9 +14,11 @@ mod tls;
 
 pub use control::{Answer, Control, DiskNumbers, PruneNumbers, Request, ask};
 pub use dev::{DevArgs, dev};
+pub use edge_file::{EDGE_FILE, EdgeFile, EdgeSetup, NewEdge, any_seed, setup_edge, write_edge};
 pub use files::{
-    DATA_FOLDER, GENESIS_FILE, NEXT_KEY_FILE, NODE_FILE, NodeFile, PEERS_CA_FILE, PeersFile, key_or_new,
-    read, read_plain_key, read_toml, write_public, write_secret,
+    CLIENT_FILE, ClientFile, DATA_FOLDER, GENESIS_FILE, NEXT_KEY_FILE, NODE_FILE, NodeFile, PEERS_CA_FILE,
+    PeersFile, key_or_new, read, read_plain_key, read_toml, write_public, write_secret,
 };
 pub use network::{JoinedNode, NetworkCommand, network, write_joined};
 pub use run::{NodeArgs, node};
+pub use running::FaceKeys;

@@ -136,9 +136,11 @@ pub fn write_joined(folder: &Path, node: &JoinedNode) -> Result<()> {
 }
 
 /// `host:port`, with an IPv6 address in brackets.
-struct SocketAddrHost<'a> {
-    host: &'a str,
-    port: u16,
+pub struct SocketAddrHost<'a> {
+    /// The host.
+    pub host: &'a str,
+    /// The port.
+    pub port: u16,
 }
 
 impl std::fmt::Display for SocketAddrHost<'_> {

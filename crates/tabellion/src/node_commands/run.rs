@@ -12,7 +12,7 @@ use tabellion_consortium::{Genesis, NodeKey};
 use tabellion_engine::{Pace, Peer, PeerAddress};
 use tabellion_node::core::Seeds;
 use tabellion_node::store::StoreConfig;
-use tabellion_node::{FaceSettings, NodeSettings, PoolLimits, PruneSettings};
+use tabellion_node::{Driver, EngineSettings, FaceSettings, NodeSettings, PoolLimits, PruneSettings};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::files::{
@@ -124,9 +124,11 @@ pub fn setup(file: &Path, run: Option<&NodeKey>) -> Result<Setup> {
         name: node.name.clone(),
         genesis,
         data: folder.join(&node.data),
-        listen: node.listen,
-        followers: followers?,
-        pace: Pace::default(),
+        driver: Driver::Engine(EngineSettings {
+            listen: node.listen,
+            followers: followers?,
+            pace: Pace::default(),
+        }),
         store: StoreConfig::default(),
         pool: PoolLimits::default(),
         index: node.index,
@@ -160,7 +162,8 @@ fn follower_peer(key: &str) -> Result<Peer> {
 }
 
 impl Face {
-    fn open(rest: &RestFile, folder: &Path) -> Result<Self> {
+    /// Reads the files. Paths are relative to `folder`.
+    pub fn open(rest: &RestFile, folder: &Path) -> Result<Self> {
         let (certificate_file, key_file) = (folder.join(&rest.certificate), folder.join(&rest.key));
         let (certificates, key) = read_certificate(&certificate_file, &key_file)?;
         let certificate = FaceCertificate::new(certificates, key).context(UNUSABLE)?;
@@ -173,7 +176,8 @@ impl Face {
         self.certificate.replace(certificates, key).context(UNUSABLE)
     }
 
-    fn settings(&self, rest: &RestFile) -> Result<FaceSettings> {
+    /// What the node is told.
+    pub fn settings(&self, rest: &RestFile) -> Result<FaceSettings> {
         let tls = tls_config_of(self.certificate.clone()).context(UNUSABLE)?;
         let mut face = FaceConfig::default();
         if let Some(rate) = rest.rate_per_second {

@@ -25,9 +25,7 @@ pub struct Running {
     file: PathBuf,
     name: String,
     node: Node,
-    face: Option<Face>,
-    face_files: Option<Stamp>,
-    status: Option<StatusKeys>,
+    keys: FaceKeys,
     control: Control,
     /// Folder of its store.
     store: PathBuf,
@@ -52,6 +50,49 @@ pub fn stamp(path: &Path) -> FileStamp {
     Some((meta.modified().ok()?, meta.len()))
 }
 
+/// Certificates and keys of a node's faces, which may be renewed on disk.
+pub struct FaceKeys {
+    face: Option<Face>,
+    face_files: Option<Stamp>,
+    status: Option<StatusKeys>,
+}
+
+impl FaceKeys {
+    /// As they were read.
+    pub fn new(face: Option<Face>, status: Option<StatusKeys>) -> Self {
+        Self { face_files: face.as_ref().map(Face::stamp), face, status }
+    }
+
+    /// Takes over what was renewed since the last look.
+    pub fn renew(&mut self, name: &str) {
+        self.renew_certificate(name);
+        self.renew_status_keys(name);
+    }
+
+    /// Shows a certificate that was renewed on disk; one that cannot be used is left alone.
+    fn renew_certificate(&mut self, name: &str) {
+        let Some(face) = &self.face else { return };
+        let stamp = face.stamp();
+        if self.face_files == Some(stamp) {
+            return;
+        }
+        self.face_files = Some(stamp);
+        match face.renew() {
+            Ok(()) => eprintln!("node {name} shows its renewed certificate"),
+            Err(error) => eprintln!("warning: the renewed certificate is not used: {error:#}"),
+        }
+    }
+
+    /// Answers OCSP and signs CRLs with keys that were renewed on disk.
+    fn renew_status_keys(&mut self, name: &str) {
+        match self.status.as_mut().and_then(|status| status.renew()) {
+            None => {}
+            Some(Ok(())) => eprintln!("node {name} signs statuses with its renewed keys"),
+            Some(Err(error)) => eprintln!("warning: the renewed status keys are not used: {error:#}"),
+        }
+    }
+}
+
 impl Running {
     /// Starts the node of a file. At most one process runs it.
     pub async fn start(file: &Path) -> Result<Self> {
@@ -60,8 +101,8 @@ impl Running {
         let control = Control::open(&data)?;
         let store = data.join(STORE_FOLDER);
         let node = Node::start(settings).await?;
-        let (file, face_files, unknown) = (file.to_owned(), face.as_ref().map(Face::stamp), None);
-        let running = Self { file, name, node, face, face_files, status, control, store, prune, unknown };
+        let (file, keys, unknown) = (file.to_owned(), FaceKeys::new(face, status), None);
+        let running = Self { file, name, node, keys, control, store, prune, unknown };
         running.settle_key();
         Ok(running)
     }
@@ -107,8 +148,7 @@ impl Running {
                     // A key that was missing may have come.
                     self.unknown = self.unknown.filter(|key| key_file(&self.file, key).is_none());
                     self.settle_key();
-                    self.renew_certificate();
-                    self.renew_status_keys();
+                    self.keys.renew(&self.name);
                 }
             }
         }
@@ -129,8 +169,8 @@ impl Running {
         let Setup { settings, face, status, prune } = setup(&file, Some(key))?;
         let store = settings.data.join(STORE_FOLDER);
         let node = Node::start(settings).await?;
-        let (face_files, unknown) = (face.as_ref().map(Face::stamp), None);
-        let running = Self { file, name, node, face, face_files, status, control, store, prune, unknown };
+        let (keys, unknown) = (FaceKeys::new(face, status), None);
+        let running = Self { file, name, node, keys, control, store, prune, unknown };
         running.settle_key();
         Ok(running)
     }
@@ -147,30 +187,6 @@ impl Running {
         match place.and_then(|place| replace_file(&next, &place)) {
             Ok(()) => eprintln!("node {}: the next key is now its key", self.name),
             Err(error) => eprintln!("warning: the key files stay as they are: {error:#}"),
-        }
-    }
-
-    /// Shows a certificate that was renewed on disk; one that cannot be used is left alone.
-    fn renew_certificate(&mut self) {
-        let Some(face) = &self.face else { return };
-        let stamp = face.stamp();
-        if self.face_files == Some(stamp) {
-            return;
-        }
-        self.face_files = Some(stamp);
-        match face.renew() {
-            Ok(()) => eprintln!("node {} shows its renewed certificate", self.name),
-            Err(error) => eprintln!("warning: the renewed certificate is not used: {error:#}"),
-        }
-    }
-
-    /// Answers OCSP and signs CRLs with keys that were renewed on disk.
-    fn renew_status_keys(&mut self) {
-        let name = &self.name;
-        match self.status.as_mut().and_then(|status| status.renew()) {
-            None => {}
-            Some(Ok(())) => eprintln!("node {name} signs statuses with its renewed keys"),
-            Some(Err(error)) => eprintln!("warning: the renewed status keys are not used: {error:#}"),
         }
     }
 

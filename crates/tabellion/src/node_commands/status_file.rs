@@ -22,7 +22,7 @@ const OCSP_VALIDITY_S: u64 = 3600;
 /// How long CRLs are. Unit: s.
 const CRL_VALIDITY_S: u64 = 86_400;
 /// How old knowledge may be that is told: five heartbeats of a ledger with the default ones. Unit: s.
-const STALE_AFTER_S: u64 = 300;
+pub const STALE_AFTER_S: u64 = 300;
 
 /// OCSP, CRLs and IKEv2 look-up in a node's file.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ mod clock;
 mod composed;
 mod consortium;
 mod disk_full;
+mod edge;
 mod guide;
 mod keys;
 mod ledger;

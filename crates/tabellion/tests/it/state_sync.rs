@@ -18,14 +18,17 @@ use tokio::runtime::Runtime;
 use crate::consortium::Consortium;
 use crate::run::tabellion;
 
-/// A face that passes questions on to a node, and turns a bit of every piece of a state.
-struct Liar {
-    address: SocketAddr,
+/// A face that passes questions on to a node, and turns a bit of every answer of one kind.
+pub struct Liar {
+    pub address: SocketAddr,
     _runtime: Runtime,
 }
 
+/// The node behind, and the end of the paths that it lies about.
+type Behind = (Arc<NodeClient>, &'static str);
+
 impl Liar {
-    fn before(consortium: &Consortium) -> Self {
+    pub fn before(consortium: &Consortium, lies: &'static str) -> Self {
         let net = consortium.path().join("net");
         let trust = NodeTrust::Authorities(fs::read(net.join("tls-ca.pem")).unwrap());
         let url = format!("https://127.0.0.1:{}", consortium.ports[5]);
@@ -39,19 +42,19 @@ impl Liar {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Router::new().fallback(pass_on).with_state(behind);
+        let router = Router::new().fallback(pass_on).with_state((behind, lies));
         runtime.spawn(serve(listener, tls, router, ServerConfig::default(), std::future::pending()));
         Self { address, _runtime: runtime }
     }
 }
 
-async fn pass_on(State(behind): State<Arc<NodeClient>>, uri: Uri) -> Response {
+async fn pass_on(State((behind, lies)): State<Behind>, uri: Uri) -> Response {
     let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     let query: Vec<(&str, String)> = pairs.map(|(name, value)| (name, value.to_owned())).collect();
     let Ok(mut bytes) = behind.bytes(uri.path(), &query).await else {
         return StatusCode::BAD_GATEWAY.into_response();
     };
-    if uri.path().ends_with("/piece")
+    if uri.path().ends_with(lies)
         && let Some(last) = bytes.last_mut()
     {
         *last ^= 1;
@@ -79,7 +82,7 @@ fn join(consortium: &Consortium, name: &str, nodes: &str, more: &[&str]) -> crat
 #[test]
 fn a_joining_node_takes_the_state_from_whoever_does_not_lie() {
     let mut consortium = Consortium::start();
-    let liar = Liar::before(&consortium);
+    let liar = Liar::before(&consortium, "/piece");
     let liar = format!("\"https://{}\"", liar.address);
     let honest = format!("\"https://127.0.0.1:{}\"", consortium.ports[6]);
     consortium.until("a state is held", |consortium| {
