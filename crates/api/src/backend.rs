@@ -23,6 +23,7 @@ use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, Location, No
 use tabellion_pki::Delivery;
 use thiserror::Error;
 
+use crate::ct::CertificateLog;
 use crate::lookup::Lookup;
 
 /// The state after one finalised block, with proofs. Held by a request from its first read to its last, so
@@ -132,6 +133,11 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What OCSP, CRLs and IKEv2 look up; `None` where the node keeps no index.
     fn lookup(&self) -> Option<&dyn Lookup> {
+        None
+    }
+
+    /// The certificate lane as a log of Certificate Transparency; `None` where the node keeps no index.
+    fn certificate_log(&self) -> Option<&dyn CertificateLog> {
         None
     }
 

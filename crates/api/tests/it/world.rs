@@ -97,6 +97,8 @@ struct Inner {
     blocks: Vec<Block>,
     /// From this height on bodies and notices are kept.
     kept_from: u64,
+    log_gap: Option<Height>,
+    has_others: bool,
     finality: Vec<FinalityProof>,
     announcements: Vec<Announcement>,
     locations: BTreeMap<TransactionId, Location>,
@@ -233,6 +235,8 @@ impl World {
             pages: first.pages,
             blocks: vec![first.block],
             kept_from: 0,
+            log_gap: None,
+            has_others: false,
             finality: vec![finality],
             announcements: vec![announcement],
             locations: BTreeMap::new(),
@@ -265,6 +269,26 @@ impl World {
         while self.height.receiver_count() == 0 {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// All blocks, with pruned bodies.
+    pub fn all_blocks(&self) -> Vec<Block> {
+        self.inner().blocks.clone()
+    }
+
+    /// The block before which the log of certificates ends.
+    pub fn log_gap(&self) -> Option<Height> {
+        self.inner().log_gap
+    }
+
+    /// The log was made anew when this block's body was gone.
+    pub fn set_log_gap(&self, height: Height) {
+        self.inner().log_gap = Some(height);
+    }
+
+    /// Another node holds all bodies.
+    pub fn ask_elsewhere(&self) {
+        self.inner().has_others = true;
     }
 
     /// Whether all bodies are kept.
@@ -577,6 +601,14 @@ impl Backend for World {
         Ok(all.find(|der| CertificateId::of(der) == *id).map(|der| Bytes::copy_from_slice(der)))
     }
 
+    fn block_elsewhere(&self, height: Height) -> BoxFuture<'_, Option<Block>> {
+        async move {
+            let inner = self.inner();
+            inner.blocks.get(usize::try_from(height.0).unwrap()).filter(|_| inner.has_others).cloned()
+        }
+        .boxed()
+    }
+
     fn query(&self, query: &CertificateQuery) -> Result<CertificateList, QueryError> {
         let inner = self.inner();
         let from: usize = match &query.cursor {
@@ -622,6 +654,10 @@ impl Backend for World {
     }
 
     fn lookup(&self) -> Option<&dyn tabellion_api::Lookup> {
+        Some(self)
+    }
+
+    fn certificate_log(&self) -> Option<&dyn tabellion_api::CertificateLog> {
         Some(self)
     }
 
