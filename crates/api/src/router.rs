@@ -53,8 +53,8 @@ fn with_ct(routes: Router<Shared>, ct: Option<&Arc<CtLog>>) -> Router<Shared> {
     }
 }
 
-/// OCSP, CRLs and IKEv2 look-up, Certificate Transparency without submission, and nothing else, ready for [`crate::serve_plain`]. OCSP is answered at every
-/// path, so that the URLs in certificates need not change.
+/// OCSP, CRLs and IKEv2 look-up, Certificate Transparency without submission, and nothing else, ready for
+/// [`crate::serve_plain`]. OCSP is answered at every path, so that the URLs in certificates need not change.
 pub fn status_router(
     backend: Arc<dyn Backend>,
     config: FaceConfig,

@@ -80,7 +80,8 @@ pub trait CertificateLog: Send + Sync {
     /// log is shorter.
     fn consistency_path(&self, old: u64, new: u64) -> Result<Option<Vec<Hash>>, Fault>;
 
-    /// A CA that was trusted when a certificate under it was recorded; `None` where this node has not kept it.
+    /// A CA that was trusted when a certificate under it was recorded; `None` where this node has not kept
+    /// it.
     fn root(&self, id: &CertificateId) -> Result<Option<Bytes>, Fault>;
 }
 

@@ -36,8 +36,8 @@ struct Timestamp {
     signature: String,
 }
 
-/// Records a certificate, signed by the node's gateway, and answers with its SCT once that is done. One that is
-/// recorded already gets the SCT of its time.
+/// Records a certificate, signed by the node's gateway, and answers with its SCT once that is done. One that
+/// is recorded already gets the SCT of its time.
 pub(super) async fn add_chain(State(face): State<Shared>, request: Request) -> Result<Response, Problem> {
     let log = full_log(&face)?;
     if face.is_plain {

@@ -1,6 +1,7 @@
 //! The octets of RFC 6962: leaves, chains, and what the log signs.
 //!
-//! The TLS presentation language (RFC 5246 section 4): numbers big-endian, a variable vector after its length.
+//! The TLS presentation language (RFC 5246 section 4): numbers big-endian, a variable vector after its
+//! length.
 
 use tabellion_ledger::{Hash, TimeMs, merkle};
 

@@ -191,7 +191,7 @@ async fn a_deleted_body_comes_from_another_node_or_not_at_all() {
     assert_eq!(log.get("get-sth").await, head, "the tree needs no bodies");
     let kept = log.get("get-entries?start=2&end=3").await;
     assert_eq!(kept["entries"].as_array().unwrap().len(), 2);
-    log.world.ask_elsewhere();
+    log.world.elsewhere.hold_all();
     let all: Vec<_> = log.entries().await.iter().map(|entry| read_entry(entry).1).collect();
     assert_eq!(all, ders);
 }
@@ -200,7 +200,7 @@ async fn a_deleted_body_comes_from_another_node_or_not_at_all() {
 #[tokio::test]
 async fn a_node_that_has_not_seen_every_certificate_shows_no_tree() {
     let (log, _) = Log::with(2).await;
-    log.world.set_log_gap(Height(1));
+    log.world.elsewhere.set_gap(Height(1));
     for path in ["get-sth", "get-entries?start=0&end=1", "get-sth-consistency?first=1&second=2"] {
         assert_eq!(log.code(path).await, (503, "ct-incomplete".to_owned()), "{path}");
     }

@@ -106,6 +106,6 @@ pub fn read_entry(entry: &Value) -> (u64, Vec<u8>, Vec<Vec<u8>>) {
 }
 
 fn vector(input: &[u8]) -> (&[u8], &[u8]) {
-    let length = usize::from(input[0]) << 16 | usize::from(input[1]) << 8 | usize::from(input[2]);
+    let length = input[..3].iter().fold(0, |length, octet| length * 256 + usize::from(*octet));
     input[3..].split_at(length)
 }

@@ -1,13 +1,41 @@
 //! Look-ups in the ledger in memory: a walk over its blocks.
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 use tabellion_api::{
     Backend, CertificateLog, CtHead, CtRow, Fault, Found, IssuerKey, Lookup, RecordedCrl, ct_leaf_hash,
 };
-use tabellion_ledger::{CertificateId, Hash, Height, Lane, Transaction, merkle};
+use tabellion_ledger::{Block, CertificateId, Hash, Height, Lane, Transaction, merkle};
 use tabellion_pki::{Action, EvidenceKind, Facts, IssuerName};
 
 use crate::world::World;
+
+/// What is elsewhere, and what has gone for good.
+#[derive(Default)]
+pub struct Elsewhere {
+    has_all: AtomicBool,
+    gap: Mutex<Option<Height>>,
+}
+
+impl Elsewhere {
+    /// Another node holds all bodies.
+    pub fn hold_all(&self) {
+        self.has_all.store(true, Ordering::Relaxed);
+    }
+
+    /// The log was made anew when this block's body was gone.
+    pub fn set_gap(&self, height: Height) {
+        *self.gap.lock().unwrap() = Some(height);
+    }
+
+    /// A block from another node.
+    pub fn block(&self, world: &World, height: Height) -> Option<Block> {
+        let mut blocks = world.all_blocks().into_iter();
+        blocks.find(|block| self.has_all.load(Ordering::Relaxed) && block.header.height == height)
+    }
+}
 
 impl World {
     fn newest(&self) -> Height {
@@ -112,7 +140,7 @@ impl CertificateLog for World {
         let snapshot = self.snapshot();
         let time = snapshot.finality().header.time;
         let (size, root) = (u64::try_from(leaves.len()).unwrap(), merkle::root(&leaves));
-        let gap = self.log_gap();
+        let gap = *self.elsewhere.gap.lock().unwrap();
         Ok(Some(CtHead { size, root, time, gap }))
     }
 

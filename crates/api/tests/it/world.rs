@@ -34,6 +34,8 @@ use tabellion_pki::{
 };
 use tokio::sync::watch;
 
+use crate::lookup::Elsewhere;
+
 /// The time of the genesis block; each block comes a second later.
 pub const START: TimeMs = TimeMs(1_790_000_000_000);
 const HALF_HOUR_MS: u64 = 1_800_000;
@@ -86,6 +88,7 @@ pub struct World {
     gateway: Option<GatewayKey>,
     publisher: Key,
     pub ca: Mutex<TestCa>,
+    pub elsewhere: Elsewhere,
     inner: Mutex<Inner>,
     height: watch::Sender<u64>,
 }
@@ -97,8 +100,6 @@ struct Inner {
     blocks: Vec<Block>,
     /// From this height on bodies and notices are kept.
     kept_from: u64,
-    log_gap: Option<Height>,
-    has_others: bool,
     finality: Vec<FinalityProof>,
     announcements: Vec<Announcement>,
     locations: BTreeMap<TransactionId, Location>,
@@ -235,8 +236,6 @@ impl World {
             pages: first.pages,
             blocks: vec![first.block],
             kept_from: 0,
-            log_gap: None,
-            has_others: false,
             finality: vec![finality],
             announcements: vec![announcement],
             locations: BTreeMap::new(),
@@ -251,6 +250,7 @@ impl World {
             gateway: has_gateway.then_some(key),
             publisher: Key::new(1),
             ca: Mutex::new(ca),
+            elsewhere: Elsewhere::default(),
             inner: Mutex::new(inner),
             height: watch::channel(0).0,
         })
@@ -274,21 +274,6 @@ impl World {
     /// All blocks, with pruned bodies.
     pub fn all_blocks(&self) -> Vec<Block> {
         self.inner().blocks.clone()
-    }
-
-    /// The block before which the log of certificates ends.
-    pub fn log_gap(&self) -> Option<Height> {
-        self.inner().log_gap
-    }
-
-    /// The log was made anew when this block's body was gone.
-    pub fn set_log_gap(&self, height: Height) {
-        self.inner().log_gap = Some(height);
-    }
-
-    /// Another node holds all bodies.
-    pub fn ask_elsewhere(&self) {
-        self.inner().has_others = true;
     }
 
     /// Whether all bodies are kept.
@@ -602,11 +587,7 @@ impl Backend for World {
     }
 
     fn block_elsewhere(&self, height: Height) -> BoxFuture<'_, Option<Block>> {
-        async move {
-            let inner = self.inner();
-            inner.blocks.get(usize::try_from(height.0).unwrap()).filter(|_| inner.has_others).cloned()
-        }
-        .boxed()
+        async move { self.elsewhere.block(self, height) }.boxed()
     }
 
     fn query(&self, query: &CertificateQuery) -> Result<CertificateList, QueryError> {
