@@ -36,6 +36,11 @@ const PACKAGES: &[Package] = &[
         package: "faketime",
         why: "a network whose clock is past every expiry",
     },
+    Package {
+        probe: &["certspotter", "-version"],
+        package: "certspotter",
+        why: "follows the ledger as a log of Certificate Transparency",
+    },
     Package { probe: &["nginx", "-v"], package: "nginx-light", why: "staples the node's OCSP responses" },
     Package {
         probe: &["c++", "--version"],

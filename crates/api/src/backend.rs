@@ -25,6 +25,7 @@ use tabellion_machine::{
 use tabellion_pki::{Delivery, Stale, Status};
 use thiserror::Error;
 
+use crate::ct::CertificateLog;
 use crate::lookup::Lookup;
 
 /// The state after one finalised block, with proofs. Held by a request from its first read to its last, so
@@ -134,6 +135,11 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What OCSP, CRLs and IKEv2 look up; `None` where the node keeps no index.
     fn lookup(&self) -> Option<&dyn Lookup> {
+        None
+    }
+
+    /// The certificate lane as a log of Certificate Transparency; `None` where the node keeps no index.
+    fn certificate_log(&self) -> Option<&dyn CertificateLog> {
         None
     }
 

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::anchors::AnchorCache;
 use crate::backend::{Backend, Fault};
 use crate::config::FaceConfig;
+use crate::ct::CtLog;
 use crate::problem::Problem;
 use crate::rate::{RateLimit, client_of};
 use crate::status_faces::StatusFaces;
@@ -29,6 +30,10 @@ pub(crate) struct Face {
     pub(crate) streams: Arc<Semaphore>,
     /// OCSP, CRLs and IKEv2, where the node has them.
     pub(crate) status: Option<Arc<StatusFaces>>,
+    /// Certificate Transparency, where the node has it.
+    pub(crate) ct: Option<Arc<CtLog>>,
+    /// Whether clients come over plain HTTP.
+    pub(crate) is_plain: bool,
     requests: Semaphore,
     store_reads: Semaphore,
     rate: RateLimit,
@@ -57,6 +62,8 @@ impl Face {
             uploads: Semaphore::new(config.uploads_max),
             streams: Arc::new(Semaphore::new(config.streams_max)),
             status: None,
+            ct: None,
+            is_plain: false,
             requests: Semaphore::new(config.requests_max),
             store_reads: Semaphore::new(config.store_reads_max),
             rate,
@@ -68,6 +75,12 @@ impl Face {
     /// With OCSP, CRLs and IKEv2 beside.
     pub(crate) fn with_status(mut self, status: Option<Arc<StatusFaces>>) -> Self {
         self.status = status;
+        self
+    }
+
+    /// With Certificate Transparency beside.
+    pub(crate) fn with_ct(mut self, ct: Option<Arc<CtLog>>) -> Self {
+        self.ct = ct;
         self
     }
 

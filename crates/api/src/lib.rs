@@ -1,4 +1,5 @@
-//! The faces of a node: REST over a view of the machine, and OCSP, CRLs and IKEv2 look-up over its index.
+//! The faces of a node: REST over a view of the machine, and OCSP, CRLs, IKEv2 look-up and Certificate
+//! Transparency over its index.
 //!
 //! Purpose: what DLT clients use without holding a ledger (X.1409 L8): submit, publish, status with proof,
 //! blocks, headers, events. What a node must offer for it is the trait [`Backend`].
@@ -17,6 +18,7 @@ mod chain;
 mod composed;
 mod config;
 mod consortium;
+mod ct;
 mod encoding;
 mod events;
 mod face;
@@ -41,6 +43,7 @@ pub use backend::{
     SubscribeError, TransactionState,
 };
 pub use config::{FaceConfig, ServerConfig};
+pub use ct::{CertificateLog, CtHead, CtKey, CtKeyFault, CtLog, CtRow, ct_leaf, ct_leaf_hash};
 pub use lookup::{Found, IssuerKey, Lookup, RecordedCrl};
 pub use openapi::openapi_json;
 pub use problem::Problem;

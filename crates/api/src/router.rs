@@ -8,6 +8,7 @@ use axum::routing::get;
 
 use crate::backend::Backend;
 use crate::config::FaceConfig;
+use crate::ct::{self, CtLog};
 use crate::face::{Face, Shared, guard};
 use crate::status_faces::{self, StatusFaces};
 use crate::{certificates, chain, composed, consortium, events, node, snapshots, transactions};
@@ -17,14 +18,15 @@ use crate::{certificates, chain, composed, consortium, events, node, snapshots, 
 /// The rate limit takes the client's address from the request's `ConnectInfo<SocketAddr>`, which
 /// [`crate::serve`] sets; without it all clients share one allowance.
 pub fn router(backend: Arc<dyn Backend>, config: FaceConfig) -> Router {
-    router_with_status(backend, config, None)
+    router_with_status(backend, config, None, None)
 }
 
-/// [`router`], with OCSP, CRLs and IKEv2 look-up beside.
+/// [`router`], with OCSP, CRLs and IKEv2 look-up and with Certificate Transparency beside.
 pub fn router_with_status(
     backend: Arc<dyn Backend>,
     config: FaceConfig,
     status: Option<Arc<StatusFaces>>,
+    ct: Option<Arc<CtLog>>,
 ) -> Router {
     let routes = Router::new()
         .merge(transactions::routes())
@@ -39,18 +41,33 @@ pub fn router_with_status(
         Some(_) => routes.merge(status_faces::routes()),
         None => routes,
     };
+    let routes = with_ct(routes, ct.as_ref());
     let routes = routes.fallback(node::no_such_path).method_not_allowed_fallback(node::method_not_allowed);
-    guarded(routes, Face::new(backend, config).with_status(status))
+    guarded(routes, Face::new(backend, config).with_status(status).with_ct(ct))
 }
 
-/// OCSP, CRLs and IKEv2 look-up and nothing else, ready for [`crate::serve_plain`]. OCSP is answered at every
-/// path, so that the URLs in certificates need not change.
-pub fn status_router(backend: Arc<dyn Backend>, config: FaceConfig, status: Arc<StatusFaces>) -> Router {
-    let routes = status_faces::routes()
+fn with_ct(routes: Router<Shared>, ct: Option<&Arc<CtLog>>) -> Router<Shared> {
+    match ct {
+        Some(_) => routes.merge(ct::routes()),
+        None => routes,
+    }
+}
+
+/// OCSP, CRLs and IKEv2 look-up, Certificate Transparency without submission, and nothing else, ready for
+/// [`crate::serve_plain`]. OCSP is answered at every path, so that the URLs in certificates need not change.
+pub fn status_router(
+    backend: Arc<dyn Backend>,
+    config: FaceConfig,
+    status: Arc<StatusFaces>,
+    ct: Option<Arc<CtLog>>,
+) -> Router {
+    let routes = with_ct(status_faces::routes(), ct.as_ref())
         .route("/", get(status_faces::index).post(status_faces::ocsp_post))
         .fallback(status_faces::at_any_path)
         .method_not_allowed_fallback(status_faces::at_any_path);
-    guarded(routes, Face::new(backend, config).with_status(Some(status)))
+    let mut face = Face::new(backend, config).with_status(Some(status)).with_ct(ct);
+    face.is_plain = true;
+    guarded(routes, face)
 }
 
 fn guarded(routes: Router<Shared>, face: Face) -> Router {

@@ -72,6 +72,8 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
         "the status, with its proof, is at /v1/certificates/<id>; a backup node holds all certificates",
     ),
     row("no-crl", NOT_FOUND, "This node has no CRL of that CA"),
+    row("no-ct-log", NOT_FOUND, "This ledger is no log of certificates"),
+    row("no-such-leaf", NOT_FOUND, "No such leaf in that tree"),
     row("body-not-held", NOT_FOUND, "This node no longer holds the body")
         .hint("ask a node that keeps all bodies: a backup node, or one without [prune] in its node.toml"),
     row("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "This path knows another method")
@@ -97,6 +99,10 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
     row("knowledge-too-old", StatusCode::SERVICE_UNAVAILABLE, "What is known here is too old").hint(
         "an edge node lost touch with the ledger: GET /v1/node/health says since when; ask another node",
     ),
+    row("ct-read-only", FORBIDDEN, "Certificates are not taken here")
+        .hint("POST /ct/v1/add-chain under the REST face, or: tabellion cert publish"),
+    row("ct-incomplete", StatusCode::SERVICE_UNAVAILABLE, "This node does not know every certificate")
+        .hint("ask a node that has kept all bodies; [peers] in node.toml lets this one fetch them"),
     row("draining", StatusCode::SERVICE_UNAVAILABLE, "The node is being taken out of service")
         .hint("ask another node; this one comes back after its maintenance"),
     row("stopping", StatusCode::SERVICE_UNAVAILABLE, "The node is stopping").hint("ask another node"),

@@ -51,6 +51,9 @@ pub(crate) enum WaitFor {
 const TIMEOUT_MS_DEFAULT: u64 = 10_000;
 
 impl Wait {
+    /// Until it is recorded, as long as usual.
+    pub(crate) const RECORDED: Self = Self { wait: Some(WaitFor::Recorded), timeout_ms: None };
+
     /// Where the transaction stands, after the wait that was asked for, if the node has room for one more to
     /// wait.
     pub(crate) async fn state(self, face: &Face, id: TransactionId) -> Result<TransactionState, Problem> {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt};
 use tabellion_api::{
-    Announcement, Backend, CertificateQuery, Fault, Gateway, HeldBlock, Lookup, QueryError, SubmitError,
-    SubscribeError, TransactionState,
+    Announcement, Backend, CertificateLog, CertificateQuery, Fault, Gateway, HeldBlock, Lookup, QueryError,
+    SubmitError, SubscribeError, TransactionState,
 };
 use tabellion_client::NodeClient;
 use tabellion_consortium::Genesis;
@@ -395,6 +395,10 @@ impl Backend for NodeBackend {
 
     fn lookup(&self) -> Option<&dyn Lookup> {
         self.lookup.as_ref().map(|lookup| lookup as &dyn Lookup)
+    }
+
+    fn certificate_log(&self) -> Option<&dyn CertificateLog> {
+        self.lookup.as_ref().map(|lookup| lookup as &dyn CertificateLog)
     }
 
     fn transaction_count(&self) -> u64 {

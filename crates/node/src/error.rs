@@ -76,6 +76,9 @@ pub enum NodeError {
     /// OCSP, CRLs and IKEv2 look certificates up in the query index.
     #[error("the status faces need the query index: index = true")]
     StatusNeedsIndex,
+    /// Certificate Transparency without the index.
+    #[error("Certificate Transparency needs the query index: index = true")]
+    CtNeedsIndex,
     /// The query index failed.
     #[error("the query index failed")]
     Index(#[source] crate::index::IndexError),

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tabellion_api::{CertificateQuery, Fault, QueryError};
-use tabellion_ledger::{Block, CertificateId, Height, Lane, Transaction};
+use tabellion_api::{CertificateQuery, Fault, QueryError, ct_leaf_hash};
+use tabellion_ledger::{
+    Block, CertificateId, Header, Height, Lane, TimeMs, Transaction, TransactionId, merkle,
+};
 use tabellion_machine::{CertificateList, CertificateRow, Checked, Work};
 use tabellion_pki::{
     Action, Checked as CheckedRequest, CheckedEntry, Entry, Evidence, EvidenceKind, Facts, IssuerName,
@@ -17,8 +19,8 @@ use tabellion_pki::{
 
 use crate::core::Core;
 use crate::error::NodeError;
-use crate::index::{CrlRow, Index, IndexBlock, IndexRow, Issued, IssuerRow, Question};
-use crate::store::Snapshot;
+use crate::index::{CrlRow, Index, IndexBlock, IndexRow, Issued, IssuerRow, LogBlock, LogLeaf, Question};
+use crate::store::{Snapshot, StoreError};
 
 /// How long the index may lag behind the newest block on an idle ledger.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -50,12 +52,12 @@ pub fn follow(
             }
             paused = false;
             let (transactions, block) = match core.recent(next) {
-                Some(checked) => (checked.len(), block_of_checked(&core, &checked, next)),
-                None => match core.store().block(next).map_err(NodeError::Store)? {
-                    Some(block) => (block.transaction_count(), block_of(&core, &block)),
-                    // A body that is gone held only what is expired or revoked.
-                    None => (0, IndexBlock::default()),
-                },
+                Some(checked) => {
+                    let header = core.store().header(next).map_err(NodeError::Store)?;
+                    let time = header.map_or(TimeMs(0), |header| header.time);
+                    (checked.len(), block_of_checked(&core, &checked, next, time))
+                }
+                None => stored_block(&core, next).map_err(NodeError::Store)?,
             };
             let transactions = u64::try_from(transactions).unwrap_or(u64::MAX);
             index.apply(next, transactions, &block).map_err(NodeError::Index)?;
@@ -64,17 +66,39 @@ pub fn follow(
     }
 }
 
+/// What a block in the store says, and its number of transactions.
+fn stored_block(core: &Core, height: Height) -> Result<(usize, IndexBlock), StoreError> {
+    if let Some(block) = core.store().block(height)? {
+        let mut said = block_of(core, &block);
+        // A node that began with a state may know no more of an older block than its header.
+        said.log.is_gap |= block.lanes.is_empty() && block.header.lanes_root != merkle::empty_root();
+        return Ok((block.transaction_count(), said));
+    }
+    let header = core.store().header(height)?;
+    let lane = core.store().lane_body(height, Lane::Certificate)?;
+    if let (Some(header), Some(lane)) = (header, lane) {
+        let block = Block { header, lanes: vec![lane], carried: Vec::new() };
+        return Ok((block.transaction_count(), block_of(core, &block)));
+    }
+    // A body that is gone held only what is expired or revoked. The log of certificates had it nonetheless.
+    let lanes = core.store().lane_headers(height)?;
+    let is_gap = lanes.is_empty() || lanes.iter().any(|(header, _)| header.lane == Lane::Certificate);
+    Ok((0, IndexBlock { log: LogBlock { is_gap, ..LogBlock::default() }, ..IndexBlock::default() }))
+}
+
 /// What a block says about certificates.
 fn block_of(core: &Core, block: &Block) -> IndexBlock {
-    let mut gathered = Gathered::new(core, block.header.height);
+    let Header { height, time, .. } = block.header;
+    let mut gathered = Gathered::new(core, height, time);
     let of_lane = |transaction: &&Transaction| transaction.content().lane == Lane::Certificate;
     for transaction in block.transactions().filter(of_lane) {
         let Ok(action) = Action::from_bytes(&transaction.content().action) else { continue };
         let attached: BTreeMap<_, _> =
             transaction.attachments().iter().map(|der| (CertificateId::of(der), der)).collect();
-        for entry in action.published() {
+        for (place, entry) in action.published().iter().enumerate() {
             let facts = attached.get(&entry.certificate).and_then(|der| Facts::of(der).ok());
             gathered.published(entry, facts.as_ref(), &attached);
+            gathered.logged(&transaction.id(), place, entry, &attached);
         }
         match &action {
             Action::Publish(_) | Action::Notice(_) | Action::Relay(_) => {}
@@ -86,14 +110,16 @@ fn block_of(core: &Core, block: &Block) -> IndexBlock {
 }
 
 /// The same of transactions whose certificates were read when they were checked.
-fn block_of_checked(core: &Core, checked: &[Arc<Checked>], height: Height) -> IndexBlock {
-    let mut gathered = Gathered::new(core, height);
+fn block_of_checked(core: &Core, checked: &[Arc<Checked>], height: Height, time: TimeMs) -> IndexBlock {
+    let mut gathered = Gathered::new(core, height, time);
     for one in checked {
         let Work::Certificate(request) = one.work() else { continue };
         let attachments = one.transaction().attachments().iter();
         let attached: BTreeMap<_, _> = attachments.map(|der| (CertificateId::of(der), der)).collect();
-        for CheckedEntry { entry, chain } in request.published() {
+        let id = one.transaction().id();
+        for (place, CheckedEntry { entry, chain }) in request.published().iter().enumerate() {
             gathered.published(entry, chain.as_ref().map(|(facts, _)| facts), &attached);
+            gathered.logged(&id, place, entry, &attached);
         }
         match request {
             CheckedRequest::Publish(_) | CheckedRequest::Notice(_) | CheckedRequest::Relay(_) => {}
@@ -108,12 +134,13 @@ fn block_of_checked(core: &Core, checked: &[Arc<Checked>], height: Height) -> In
 struct Gathered<'a> {
     core: &'a Core,
     height: Height,
+    time: TimeMs,
     block: IndexBlock,
 }
 
 impl<'a> Gathered<'a> {
-    fn new(core: &'a Core, height: Height) -> Self {
-        Self { core, height, block: IndexBlock::default() }
+    fn new(core: &'a Core, height: Height, time: TimeMs) -> Self {
+        Self { core, height, time, block: IndexBlock::default() }
     }
 
     /// A publication. Where the certificate is not there, as in the recorded blocks of a ledger of
@@ -127,6 +154,28 @@ impl<'a> Gathered<'a> {
         self.block.rows.push(row(entry, facts, self.height));
         if let Some(facts) = facts {
             self.issued(facts, entry.issuer(), attached);
+        }
+    }
+
+    /// A publication as an entry of the log (X.1409 C25, A5). On a ledger of identifiers there is nothing to
+    /// list.
+    fn logged(
+        &mut self,
+        transaction: &TransactionId,
+        place: usize,
+        entry: &Entry,
+        attached: &BTreeMap<CertificateId, &Vec<u8>>,
+    ) {
+        let log = &mut self.block.log;
+        let (Some(der), Ok(place)) = (attached.get(&entry.certificate), u32::try_from(place)) else {
+            log.is_gap = true;
+            return;
+        };
+        let (transaction, time) = (*transaction, self.time);
+        log.leaves.push(LogLeaf { transaction, entry: place, time, leaf: ct_leaf_hash(der, time) });
+        if log.roots.iter().all(|(id, _)| *id != entry.root) {
+            let root = self.trusted(&entry.root).map(|der| (entry.root, der));
+            self.block.log.roots.extend(root);
         }
     }
 

@@ -18,6 +18,7 @@
 //!   [sync]: a state taken over from other nodes, before the first start
 //! ```
 mod backend;
+mod certificate_log;
 mod checker;
 mod clock;
 pub mod core;

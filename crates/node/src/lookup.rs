@@ -24,6 +24,14 @@ impl NodeLookup {
         Self { core, index, fetches }
     }
 
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
     fn found<R, T>(&self, rows: Rows<R>, row: impl FnMut(R) -> T) -> Result<Found<T>, Fault> {
         let Rows { rows, height } = rows;
         let header = height.map(|height| self.core.store().header(height)).transpose().map_err(Fault::new)?;

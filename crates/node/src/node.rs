@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tabellion_api::{
-    Backend, FaceConfig, Gateway, ServerConfig, StatusAuthorities, StatusConfig, StatusFaces,
+    Backend, CtLog, FaceConfig, Gateway, ServerConfig, StatusAuthorities, StatusConfig, StatusFaces,
     router_with_status, serve, serve_plain, status_router,
 };
 use tabellion_client::NodeClient;
@@ -91,6 +91,9 @@ pub struct NodeSettings {
     pub face: Option<FaceSettings>,
     /// OCSP, CRLs and IKEv2 look-up, if it has them; they need the query index.
     pub status: Option<StatusSettings>,
+    /// Certificate Transparency, if the node has it: under the REST face and beside OCSP; it needs the query
+    /// index.
+    pub ct: Option<Arc<CtLog>>,
     /// Other nodes: bodies below the node's floor are fetched from them (see [`crate::sync`]; without them
     /// they never come), and they are asked for what is gone here.
     pub bodies_from: Vec<Arc<NodeClient>>,
@@ -110,6 +113,7 @@ pub struct Node {
     face_address: Option<SocketAddr>,
     status: Option<Task<()>>,
     status_address: Option<SocketAddr>,
+    ct: Option<Arc<CtLog>>,
     stop: Arc<AtomicBool>,
     stop_face: watch::Sender<bool>,
     failed: watch::Receiver<bool>,
@@ -134,6 +138,9 @@ impl Node {
             Some(face) => Some(listen(face.listen).await?),
             None => None,
         };
+        if settings.ct.is_some() && index.is_none() {
+            return Err(NodeError::CtNeedsIndex);
+        }
         let status_listener = match &settings.status {
             Some(_) if index.is_none() => return Err(NodeError::StatusNeedsIndex),
             Some(status) => Some(listen(status.listen).await?),
@@ -165,6 +172,7 @@ impl Node {
             face_address: None,
             status: None,
             status_address: None,
+            ct: settings.ct.clone(),
             stop,
             stop_face,
             failed,
@@ -186,7 +194,7 @@ impl Node {
             warn_of_heartbeat(&node.core, &status.status);
             node.status_address = listener.local_addr().ok();
             let shared = StatusFaces::new(backend.clone(), status.authorities, status.status);
-            let router = status_router(backend.clone(), status.face, shared.clone());
+            let router = status_router(backend.clone(), status.face, shared.clone(), settings.ct.clone());
             let (serving, keeping) = (until(), until());
             let crls = shared.clone().keep_crls();
             faces = Some(shared);
@@ -203,7 +211,7 @@ impl Node {
         }
         if let (Some(face), Some(listener)) = (settings.face, listener) {
             node.face_address = listener.local_addr().ok();
-            let router = router_with_status(backend, face.face, faces);
+            let router = router_with_status(backend, face.face, faces, settings.ct);
             node.face = Some(tokio::spawn(serve(listener, face.tls, router, face.server, until())));
         }
         Ok(node)
@@ -222,6 +230,11 @@ impl Node {
     /// Where OCSP, CRLs and IKEv2 look-up listen.
     pub fn status_address(&self) -> Option<SocketAddr> {
         self.status_address
+    }
+
+    /// Its log of Certificate Transparency.
+    pub fn ct(&self) -> Option<&CtLog> {
+        self.ct.as_deref()
     }
 
     /// What [`Node::prune`] would delete now.

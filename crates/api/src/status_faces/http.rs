@@ -84,6 +84,9 @@ pub(crate) async fn index(State(face): State<Shared>) -> Result<Response, Proble
     text.push_str("POST /ocsp, GET /ocsp/<base64>    OCSP (RFC 6960)\n");
     text.push_str("GET  /crl/<sha256 of CA>.crl      its CRL\n");
     text.push_str("GET  /ikev2/<sha1>                a certificate (RFC 7296 3.6)\n");
+    if face.ct.is_some() {
+        text.push_str("GET  /ct/v1/                      Certificate Transparency (RFC 6962)\n");
+    }
     for authority in faces.authorities().iter() {
         let told = [("OCSP", authority.ocsp.is_some()), ("CRL", authority.crl.is_some())];
         let told: Vec<&str> = told.into_iter().filter(|(_, has)| *has).map(|(word, _)| word).collect();

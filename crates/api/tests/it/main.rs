@@ -7,6 +7,8 @@ mod certificates;
 mod chain;
 mod composed;
 mod consortium;
+mod ct;
+mod ct_client;
 mod events;
 mod limits;
 mod lookup;

@@ -78,7 +78,7 @@ impl StatusWorld {
         };
         let backend: Arc<dyn Backend> = world.clone();
         let faces = StatusFaces::new(backend.clone(), authorities.clone(), config);
-        let router = status_router(backend, FaceConfig::default(), faces.clone());
+        let router = status_router(backend, FaceConfig::default(), faces.clone(), None);
         Self { world, now, authorities, faces, router }
     }
 

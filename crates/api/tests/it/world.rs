@@ -34,6 +34,8 @@ use tabellion_pki::{
 };
 use tokio::sync::watch;
 
+use crate::lookup::Elsewhere;
+
 /// The time of the genesis block; each block comes a second later.
 pub const START: TimeMs = TimeMs(1_790_000_000_000);
 const HALF_HOUR_MS: u64 = 1_800_000;
@@ -86,6 +88,7 @@ pub struct World {
     gateway: Option<GatewayKey>,
     publisher: Key,
     pub ca: Mutex<TestCa>,
+    pub elsewhere: Elsewhere,
     inner: Mutex<Inner>,
     height: watch::Sender<u64>,
 }
@@ -247,6 +250,7 @@ impl World {
             gateway: has_gateway.then_some(key),
             publisher: Key::new(1),
             ca: Mutex::new(ca),
+            elsewhere: Elsewhere::default(),
             inner: Mutex::new(inner),
             height: watch::channel(0).0,
         })
@@ -265,6 +269,11 @@ impl World {
         while self.height.receiver_count() == 0 {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// All blocks, with pruned bodies.
+    pub fn all_blocks(&self) -> Vec<Block> {
+        self.inner().blocks.clone()
     }
 
     /// Whether all bodies are kept.
@@ -577,6 +586,10 @@ impl Backend for World {
         Ok(all.find(|der| CertificateId::of(der) == *id).map(|der| Bytes::copy_from_slice(der)))
     }
 
+    fn block_elsewhere(&self, height: Height) -> BoxFuture<'_, Option<Block>> {
+        async move { self.elsewhere.block(self, height) }.boxed()
+    }
+
     fn query(&self, query: &CertificateQuery) -> Result<CertificateList, QueryError> {
         let inner = self.inner();
         let from: usize = match &query.cursor {
@@ -622,6 +635,10 @@ impl Backend for World {
     }
 
     fn lookup(&self) -> Option<&dyn tabellion_api::Lookup> {
+        Some(self)
+    }
+
+    fn certificate_log(&self) -> Option<&dyn tabellion_api::CertificateLog> {
         Some(self)
     }
 

@@ -12,6 +12,7 @@
 //!
 //! Absent: what rows a block makes, who may ask.
 
+mod log;
 mod lookup;
 mod question;
 mod schema;
@@ -23,6 +24,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension, params};
 use tabellion_ledger::{CertificateId, Height, KeyId, TimeMs};
 
+use self::log::LogWriter;
+
+pub use self::log::{LogBlock, LogHead, LogLeaf, LogRow};
 pub use self::lookup::{ChangedRow, CrlRow, Found, Issued, IssuerRow, NamedIssuer};
 pub use self::question::{Answer, Cursor, CursorFault, Question};
 
@@ -69,6 +73,8 @@ pub struct IndexBlock {
     pub changed: Vec<CertificateId>,
     /// CRLs that were recorded as evidence.
     pub crls: Vec<CrlRow>,
+    /// Entries of the log of certificates.
+    pub log: LogBlock,
 }
 
 impl From<&[IndexRow]> for IndexBlock {
@@ -145,6 +151,7 @@ struct Writer {
     progress: Progress,
     /// Rows of the batch under way; `None` while there is none.
     batch: Option<usize>,
+    log: LogWriter,
 }
 
 /// The query index of a node. Questions are answered while blocks are indexed.
@@ -163,7 +170,8 @@ impl Index {
         let path = folder.join(INDEX_FILE);
         let opened = schema::open(&path).and_then(|connection| {
             let progress = progress(&connection)?;
-            Ok(Writer { connection, progress, batch: None })
+            let log = LogWriter::open(&connection)?;
+            Ok(Writer { connection, progress, batch: None, log })
         });
         let writer = opened.map_err(|source| IndexError::Open { path: path.clone(), source })?;
         Ok(Self { path, writer: Mutex::new(writer), readers: Mutex::default() })
@@ -194,7 +202,7 @@ impl Index {
         if height != last.map_or(Height(0), Height::next) {
             return Err(IndexError::Gap { found: height, last });
         }
-        writer.write(block).map_err(|source| IndexError::Apply { height, source })?;
+        writer.write(height, block).map_err(|source| IndexError::Apply { height, source })?;
         writer.progress.height = Some(height);
         writer.progress.transactions += transactions;
         if writer.batch.is_some_and(|rows| rows >= BATCH_ROWS) {
@@ -239,7 +247,7 @@ impl Index {
 }
 
 impl Writer {
-    fn write(&mut self, block: &IndexBlock) -> rusqlite::Result<()> {
+    fn write(&mut self, height: Height, block: &IndexBlock) -> rusqlite::Result<()> {
         if self.batch.is_none() {
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
             self.batch = Some(0);
@@ -247,9 +255,13 @@ impl Writer {
         // A block's rows are one step: where one fails, none of them stays in the batch.
         self.connection.execute_batch("SAVEPOINT block")?;
         let rows = block.rows.iter().try_for_each(|row| put(&self.connection, row));
-        let written = rows.and_then(|()| lookup::put(&self.connection, block));
-        if written.is_err() {
-            self.connection.execute_batch("ROLLBACK TO block")?;
+        let mut log = self.log.clone();
+        let written = rows
+            .and_then(|()| lookup::put(&self.connection, block))
+            .and_then(|()| log.put(&self.connection, height, &block.log));
+        match &written {
+            Ok(()) => self.log = log,
+            Err(_) => self.connection.execute_batch("ROLLBACK TO block")?,
         }
         self.connection.execute_batch("RELEASE block")?;
         self.batch = self.batch.map(|before| before + block.rows.len() + block.changed.len());
@@ -279,6 +291,7 @@ impl Writer {
         }
         schema::empty(&self.connection)?;
         self.progress = Progress::default();
+        self.log = LogWriter::default();
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 /// Version of the layout. An index of another version is dropped and refilled.
-const LAYOUT: i64 = 3;
+const LAYOUT: i64 = 4;
 
 /// `number` is the order of publication. Subjects are also in a trigram index, in small letters, so that a
 /// part of one is found without a walk over all rows. Issuers are few: each stands once, and a walk over
@@ -14,6 +14,9 @@ const LAYOUT: i64 = 3;
 /// `authority` and `issued` are what OCSP, CRLs and IKEv2 ask by: name and key of an issuer as SHA-256
 /// (absent until a certificate of it was seen), the serial number, SHA-1 of the certificate. `issued` has a
 /// row for each certificate that was seen; `changed` marks those whose status has ever changed.
+///
+/// `ct_entry`, `ct_node` and `ct_root` are the log of Certificate Transparency: leaves in the order of the
+/// ledger, complete inner nodes from level 1 on, CAs at the ends of chains.
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE issuer (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, small TEXT NOT NULL);
@@ -53,6 +56,22 @@ CREATE TABLE crl (
     hash BLOB NOT NULL,
     height INTEGER NOT NULL
 );
+CREATE TABLE ct_entry (
+    place INTEGER PRIMARY KEY,
+    height INTEGER NOT NULL,
+    txid BLOB NOT NULL,
+    entry INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    leaf BLOB NOT NULL
+);
+CREATE INDEX ct_leaf ON ct_entry (leaf);
+CREATE TABLE ct_node (
+    level INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (level, place)
+) WITHOUT ROWID;
+CREATE TABLE ct_root (id BLOB PRIMARY KEY, der BLOB NOT NULL) WITHOUT ROWID;
 ";
 
 /// Opens the file for writing, with its tables.
@@ -82,6 +101,9 @@ pub(super) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
 /// Drops all tables and makes them anew, in one transaction.
 pub(super) fn empty(connection: &Connection) -> rusqlite::Result<()> {
     let tables = "
+        DROP TABLE IF EXISTS ct_root;
+        DROP TABLE IF EXISTS ct_node;
+        DROP TABLE IF EXISTS ct_entry;
         DROP TABLE IF EXISTS crl;
         DROP TABLE IF EXISTS issued;
         DROP TABLE IF EXISTS authority;

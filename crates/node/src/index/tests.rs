@@ -1,3 +1,5 @@
+use tabellion_ledger::merkle;
+
 use super::*;
 
 const DAY_MS: u64 = 86_400_000;
@@ -246,4 +248,103 @@ fn certificates_are_found_by_the_names_of_other_protocols() {
     assert_eq!(index.by_sha1(&[7; 20]).unwrap(), None);
     assert_eq!(index.recorded_crl(&ours).unwrap(), Some(crl(20, 1)));
     assert_eq!(index.recorded_crl(&theirs).unwrap(), None);
+}
+
+fn log_block(height: u64, count: u64) -> LogBlock {
+    let leaf = |number: u64| LogLeaf {
+        transaction: tabellion_ledger::TransactionId(tabellion_ledger::sha256(&height.to_be_bytes())),
+        entry: u32::try_from(number).unwrap(),
+        time: TimeMs(height * 1_000),
+        leaf: tabellion_ledger::Hash(tabellion_ledger::sha256(
+            &[height.to_be_bytes(), number.to_be_bytes()].concat(),
+        )),
+    };
+    let roots = vec![(CertificateId([9; 32]), vec![1, 2, 3])];
+    LogBlock { leaves: (0..count).map(leaf).collect(), roots, is_gap: false }
+}
+
+/// Blocks with 0 to 3 entries; all leaves in order.
+fn fill_log(index: &Index, heights: std::ops::Range<u64>) -> Vec<tabellion_ledger::Hash> {
+    let mut leaves = Vec::new();
+    for height in heights {
+        let log = log_block(height, height % 4);
+        leaves.extend(log.leaves.iter().map(|leaf| leaf.leaf));
+        index.apply(Height(height), 1, &IndexBlock { log, ..IndexBlock::default() }).unwrap();
+    }
+    index.commit().unwrap();
+    leaves
+}
+
+/// X.1409 C25: every tree that the log ever was, from the stored nodes, against trees made from all leaves.
+#[test]
+fn the_log_proves_what_a_tree_over_all_leaves_proves() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    let leaves = fill_log(&index, 0..20);
+    let head = index.log_head().unwrap();
+    let count = u64::try_from(leaves.len()).unwrap();
+    assert_eq!((head.size, head.root), (count, merkle::root(&leaves)));
+    assert_eq!((head.height, head.gap), (Some(Height(19)), None));
+    for size in 1..=count {
+        let root = merkle::root(&leaves[..usize::try_from(size).unwrap()]);
+        for (place, leaf) in (0..size).zip(&leaves) {
+            let path = index.log_inclusion_path(place, size).unwrap().unwrap();
+            assert!(merkle::verify_inclusion(leaf, place, size, &path, &root), "{place} of {size}");
+            let old_root = merkle::root(&leaves[..usize::try_from(place).unwrap()]);
+            let path = index.log_consistency_path(place, size).unwrap().unwrap();
+            assert!(merkle::verify_consistency(place, size, &old_root, &root, &path), "{place} in {size}");
+        }
+    }
+    assert_eq!(index.log_inclusion_path(0, count + 1).unwrap(), None);
+    assert_eq!(index.log_inclusion_path(count, count).unwrap(), None);
+    assert_eq!(index.log_consistency_path(1, count + 1).unwrap(), None);
+    for (place, leaf) in (0..).zip(&leaves) {
+        assert_eq!(index.log_place(leaf).unwrap(), Some(place));
+    }
+    assert_eq!(index.log_place(&tabellion_ledger::Hash([0; 32])).unwrap(), None);
+    let rows = index.log_rows(3, 4).unwrap();
+    assert_eq!(rows.iter().map(|row| row.place).collect::<Vec<_>>(), [3, 4, 5, 6]);
+    assert_eq!((rows[0].height, rows[0].leaf), (Height(3), log_block(3, 3).leaves[0]));
+    assert_eq!(index.log_root(&CertificateId([9; 32])).unwrap(), Some(vec![1, 2, 3]));
+    assert_eq!(index.log_root(&CertificateId([8; 32])).unwrap(), None);
+}
+
+#[test]
+fn the_log_goes_on_after_a_crash_and_after_a_refill() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    let leaves = fill_log(&index, 0..11);
+    let log = log_block(11, 3);
+    index.apply(Height(11), 1, &IndexBlock { log, ..IndexBlock::default() }).unwrap();
+    drop(index);
+    let index = Index::open(folder.path()).unwrap();
+    assert_eq!(index.log_head().unwrap().root, merkle::root(&leaves), "the batch under way is gone");
+    let all = [leaves, fill_log(&index, 11..17)].concat();
+    let head = index.log_head().unwrap();
+    assert_eq!(head.root, merkle::root(&all));
+    index.clear().unwrap();
+    assert_eq!(index.log_head().unwrap().root, merkle::empty_root());
+    assert_eq!(fill_log(&index, 0..17), all);
+    assert_eq!(index.log_head().unwrap(), head);
+}
+
+/// After a body that is gone the tree cannot go on: it would be another one than every other node's.
+#[test]
+fn the_log_ends_where_certificates_were_never_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    let leaves = fill_log(&index, 0..4);
+    for height in [4, 5] {
+        let log = LogBlock { is_gap: true, ..LogBlock::default() };
+        index.apply(Height(height), 1, &IndexBlock { log, ..IndexBlock::default() }).unwrap();
+    }
+    fill_log(&index, 6..8);
+    let expected = |head: LogHead| (head.size, head.root, head.gap);
+    let size = u64::try_from(leaves.len()).unwrap();
+    let ended = (size, merkle::root(&leaves), Some(Height(4)));
+    assert_eq!(expected(index.log_head().unwrap()), ended);
+    drop(index);
+    let index = Index::open(folder.path()).unwrap();
+    fill_log(&index, 8..10);
+    assert_eq!(expected(index.log_head().unwrap()), ended, "for good");
 }

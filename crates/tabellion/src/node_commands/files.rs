@@ -21,6 +21,7 @@ use tabellion_node::{BodyArchive, PruneSettings};
 
 use crate::moment::Span;
 
+use super::ct_file::CtFile;
 use super::status_file::StatusFile;
 
 /// Name of the genesis document in a network's folder.
@@ -64,6 +65,9 @@ pub struct NodeFile {
     /// OCSP, CRLs and IKEv2 look-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusFile>,
+    /// Certificate Transparency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ct: Option<CtFile>,
     /// A member's key with which the node signs for clients that cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway_key: Option<PathBuf>,

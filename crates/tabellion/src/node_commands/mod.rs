@@ -1,6 +1,7 @@
 //! The node's side of the command line: a network on one machine, the files of a network, one node.
 
 mod control;
+mod ct_file;
 mod dev;
 mod edge_file;
 mod files;

@@ -186,6 +186,7 @@ fn write_node_files(
             key: "tls-key.pem".into(),
             rate_per_second: None,
         }),
+        ct: None,
         status: None,
         gateway_key: None,
         peers,

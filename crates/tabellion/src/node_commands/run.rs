@@ -65,6 +65,9 @@ pub async fn node(args: &RunArgs) -> Result<()> {
     if let Some(address) = running.node().status_address() {
         eprintln!("OCSP, CRLs and IKEv2 look-up on http://{address}");
     }
+    if let Some(log) = running.node().ct() {
+        eprintln!("Certificate Transparency at /ct/v1/, log {}", hex::encode(log.key().id()));
+    }
     run_until_stopped(vec![running]).await.context(place)
 }
 
@@ -135,6 +138,7 @@ pub fn setup(file: &Path, run: Option<&NodeKey>) -> Result<Setup> {
         bodies_from: others.into_iter().map(Arc::new).collect(),
         face: face.as_ref().zip(node.rest.as_ref()).map(|(face, rest)| face.settings(rest)).transpose()?,
         status: status.as_ref().map(StatusKeys::settings),
+        ct: super::ct_file::open(&node, folder)?,
         prune: node.prune.as_ref().filter(|prune| prune.on).map(|prune| prune.settings(folder)),
         gateway,
     };

@@ -1,6 +1,8 @@
 //! Unchanged tools against a real node: `openssl ocsp`, nginx with stapling, `openssl verify -crl_check`,
 //! curl. The CA is the `openssl` command too: docs/status-faces.md, run.
 
+mod ct;
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
