@@ -148,6 +148,7 @@ pub fn setup_edge(folder: &Path) -> Result<EdgeSetup> {
         face: face.as_ref().zip(file.rest.as_ref()).map(|(face, rest)| face.settings(rest)).transpose()?,
         status: status.as_ref().map(StatusKeys::settings),
         prune: file.prune.as_ref().filter(|prune| prune.on).map(|prune| prune.settings(folder)),
+        ct: None,
         gateway: None,
     };
     Ok(EdgeSetup { settings, face, status })
