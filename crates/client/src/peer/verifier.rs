@@ -32,9 +32,9 @@ const ANY_USAGE: der::asn1::ObjectIdentifier = der::asn1::ObjectIdentifier::new_
 /// What a peer shows of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
-    /// Its bare public key (RFC 7250). Source: X.1409 II.2.
+    /// Its bare public key (RFC 7250). Source: X.1409 C24, II.2.
     RawKey,
-    /// Its certificate; certificates beside it are not looked at. Source: X.1409 II.1.
+    /// Its certificate; certificates beside it are not looked at. Source: X.1409 C23, II.1.
     Certificate,
 }
 

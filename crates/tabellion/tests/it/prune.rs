@@ -1,6 +1,7 @@
 //! Storage that shrinks, with real processes: bodies go, room comes back, and everything is proved as before.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 use tabellion_client::{NodeClient, NodeTrust, Submitted, read_key_file};
@@ -61,6 +62,38 @@ impl Shrinking {
         if ran.code == 0 { ran.json()[0]["height"].as_u64().unwrap() } else { 0 }
     }
 
+    /// What a node says as a log of certificates.
+    fn log(&self, place: usize, path: &str) -> String {
+        let url = format!("https://127.0.0.1:{}/ct/v1/{path}", self.consortium.ports[place + 5]);
+        let ca = self.path().join("net/tls-ca.pem");
+        let output = Command::new("curl").args(["-s", "--cacert"]).arg(ca).arg(url).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The root of its tree.
+    fn tree(&self, place: usize) -> Value {
+        let head: Value = serde_json::from_str(&self.log(place, "get-sth")).unwrap();
+        head["sha256_root_hash"].clone()
+    }
+
+    fn until_log(&self, place: usize, says: &str) {
+        for _ in 0..600 {
+            if self.log(place, "get-sth").contains(says) {
+                return;
+            }
+            std::thread::park_timeout(std::time::Duration::from_millis(100));
+        }
+        panic!("{says}: {}", self.log(place, "get-sth"));
+    }
+
+    /// Deletes a node's index and starts the node.
+    fn fill_index_again(&mut self, place: usize, name: &str) {
+        self.consortium.nodes[place].kill().unwrap();
+        self.consortium.nodes[place].wait().unwrap();
+        fs::remove_dir_all(self.path().join(folder(name)).join("data/index")).unwrap();
+        self.restart(place, name, "");
+    }
+
     fn prune(&self, name: &str, more: &[&str]) -> Ran {
         let folder = folder(name);
         let args = ["node", "prune", "--data", &folder, "--keep", "0s", "--json"];
@@ -99,8 +132,8 @@ fn bodies_go_once_nothing_in_them_is_needed_and_the_disk_gets_its_room_back() {
         it.consortium.ports[8],
         ca_file.display()
     );
-    it.restart(2, "charlie", &format!("{peers}[prune]\nkeep = \"0s\"\nevery = \"1s\"\n"));
-    it.restart(0, "alpha", "[prune]\non = false\narchive = \"archive\"\n");
+    it.restart(2, "charlie", &format!("{peers}[prune]\nkeep = \"0s\"\nevery = \"1s\"\n[ct]\n"));
+    it.restart(0, "alpha", "[ct]\n[prune]\non = false\narchive = \"archive\"\n");
     // Two epochs later the blocks are not needed by starting nodes any more.
     let end = gone + 50;
     it.consortium.until("the chain grows", |c| {
@@ -162,7 +195,26 @@ fn bodies_go_once_nothing_in_them_is_needed_and_the_disk_gets_its_room_back() {
     it.at(3, &["ledger", "verify-chain", "--full"]).check(0, &[]);
     let through = it.at(2, &["ledger", "verify-chain", "--full"]).check(0, &[]).out;
     assert!(!through.contains("by their headers"), "charlie asks delta: {through}");
+    log_without_bodies(&mut it);
     restore(&mut it, gone);
+    it.fill_index_again(0, "alpha");
+    it.until_log(0, "\"tree_size\":151");
+    assert_eq!(it.tree(0), it.tree(2), "with its bodies back it makes the same tree");
+}
+
+/// X.1409 C25, A.3: the log of certificates outlives the bodies: its tree stays, its entries come from others
+/// or not at all, and an index that is filled without them makes no tree.
+fn log_without_bodies(it: &mut Shrinking) {
+    for place in [0, 2] {
+        it.until_log(place, "\"tree_size\":151");
+    }
+    assert_eq!(it.tree(0), it.tree(2));
+    let count = |text: &str| text.matches("leaf_input").count();
+    assert_eq!(count(&it.log(2, "get-entries?start=0&end=150")), 150, "charlie asks delta");
+    assert!(it.log(0, "get-entries?start=0&end=150").contains("body-not-held"), "alpha has nobody to ask");
+    assert_eq!(count(&it.log(0, "get-entries?start=150&end=150")), 1);
+    it.fill_index_again(0, "alpha");
+    it.until_log(0, "ct-incomplete");
 }
 
 /// What was archived before it was deleted comes back, unless somebody altered it.
