@@ -120,12 +120,21 @@ pub fn rotate_the_key_of_a_node(consortium: &mut Consortium, place: usize, membe
     until_it_votes(consortium, folder);
 }
 
+/// Votes of before count for nothing: under a key that is new to its disk a node first doubts, until the
+/// others have moved on.
 fn until_it_votes(consortium: &mut Consortium, folder: &str) {
+    let begin = height(consortium);
     let voted = |consortium: &mut Consortium| {
         consortium.publish();
-        status(consortium, folder)["at_work_height"].is_u64()
+        status(consortium, folder)["at_work_height"].as_u64().is_some_and(|at_work| at_work > begin)
     };
     consortium.until("the node votes under its new key", voted);
+}
+
+/// The newest block's height.
+fn height(consortium: &Consortium) -> u64 {
+    let ledger = consortium.run(&["ledger", "status", "--json"]).check(0, &[]).json();
+    ledger[0]["height"].as_u64().unwrap()
 }
 
 /// The face shows a certificate that was renewed on disk, without a restart: the status command knows the
@@ -155,10 +164,6 @@ fn rotate_the_key_of_a_node_that_sleeps(
         consortium.publish();
         consortium.node(&format!("node-{member}"))["key"] != before["node"]["key"]
     });
-    let height = |consortium: &Consortium| {
-        let ledger = consortium.run(&["ledger", "status", "--json"]).check(0, &[]).json();
-        ledger[0]["height"].as_u64().unwrap()
-    };
     let awake = height(consortium) + blocks;
     consortium.until("it has slept long enough", |consortium| {
         consortium.publish();
