@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tabellion_api::{CertificateQuery, Fault, QueryError, ct_leaf_hash};
+use tabellion_api::{CertificateQuery, Fault, IssuerKey, QueryError, ct_leaf_hash};
 use tabellion_ledger::{
     Block, CertificateId, Header, Height, Lane, TimeMs, Transaction, TransactionId, merkle,
 };
@@ -19,7 +19,7 @@ use tabellion_pki::{
 
 use crate::core::Core;
 use crate::error::NodeError;
-use crate::index::{CrlRow, Index, IndexBlock, IndexRow, Issued, IssuerRow, LogBlock, LogLeaf, Question};
+use crate::index::{CrlRow, Index, IndexBlock, IndexRow, Issued, LogBlock, LogLeaf, Question};
 use crate::store::{Snapshot, StoreError};
 
 /// How long the index may lag behind the newest block on an idle ledger.
@@ -192,7 +192,7 @@ impl<'a> Gathered<'a> {
             None => IssuerName::of(&self.trusted(&issuer).unwrap_or_default()),
         };
         if let Ok([name, key]) = name.map(|name| name.hashes()) {
-            self.block.issuers.push(IssuerRow { certificate: issuer, name, key });
+            self.block.issuers.push(IssuerKey { certificate: issuer, name, key });
         }
     }
 

@@ -7,7 +7,7 @@ use tabellion_api::{Fault, Found, IssuerKey, Lookup, RecordedCrl};
 use tabellion_ledger::{CertificateId, Height, Lane, TimeMs, sha256};
 
 use crate::core::Core;
-use crate::index::{CrlRow, Found as Rows, Index, NamedIssuer};
+use crate::index::{CrlRow, Found as Rows, Index};
 use crate::store::StoreError;
 
 /// A node's index and store, asked by other protocols' names.
@@ -59,14 +59,9 @@ impl NodeLookup {
     }
 }
 
-fn named(issuer: &IssuerKey) -> NamedIssuer {
-    let IssuerKey { certificate, name, key } = *issuer;
-    NamedIssuer { certificate, name, key }
-}
-
 impl Lookup for NodeLookup {
     fn issued(&self, issuer: &IssuerKey, serial: &[u8]) -> Result<Found<CertificateId>, Fault> {
-        self.found(self.index.issued(&named(issuer), serial).map_err(Fault::new)?, |id| id)
+        self.found(self.index.issued(issuer, serial).map_err(Fault::new)?, |id| id)
     }
 
     fn is_complete(&self) -> Result<bool, Fault> {
@@ -75,7 +70,7 @@ impl Lookup for NodeLookup {
     }
 
     fn changed(&self, issuer: &IssuerKey) -> Result<Found<(CertificateId, Vec<u8>)>, Fault> {
-        let rows = self.index.changed(&named(issuer)).map_err(Fault::new)?;
+        let rows = self.index.changed(issuer).map_err(Fault::new)?;
         self.found(rows, |row| (row.certificate, row.serial))
     }
 
@@ -85,7 +80,7 @@ impl Lookup for NodeLookup {
     }
 
     fn recorded_crl(&self, issuer: &IssuerKey) -> Result<Option<RecordedCrl>, Fault> {
-        let row = self.index.recorded_crl(&named(issuer)).map_err(Fault::new)?;
+        let row = self.index.recorded_crl(issuer).map_err(Fault::new)?;
         let Some(CrlRow { at, until, hash, height, .. }) = row else { return Ok(None) };
         let der = self.attachment(height, &hash.0).map_err(Fault::new)?;
         Ok(Some(RecordedCrl { der, at, until }))

@@ -1,20 +1,10 @@
 //! What other protocols ask by: OCSP by issuer and serial number, CRLs by issuer, IKEv2 by SHA-1.
 
 use rusqlite::{Connection, OptionalExtension, params};
+use tabellion_api::IssuerKey;
 use tabellion_ledger::{CertificateId, Hash, Height, TimeMs};
 
 use super::{Index, IndexBlock, IndexError, progress, signed, unsigned};
-
-/// Name and key of an issuer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IssuerRow {
-    /// A certificate of it.
-    pub certificate: CertificateId,
-    /// SHA-256 of its name, DER.
-    pub name: Hash,
-    /// SHA-256 of its key, without the tag and length of the BIT STRING.
-    pub key: Hash,
-}
 
 /// A certificate that was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,18 +34,6 @@ pub struct CrlRow {
     pub height: Height,
 }
 
-/// An issuer as it is asked for: every certificate with its name and its key counts, and the one that is
-/// named, also where its name and key were never seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NamedIssuer {
-    /// One certificate of it.
-    pub certificate: CertificateId,
-    /// SHA-256 of its name, DER.
-    pub name: Hash,
-    /// SHA-256 of its key.
-    pub key: Hash,
-}
-
 /// What was found, and how far the index had got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found<T> {
@@ -79,7 +57,7 @@ const IS_ISSUER: &str = "(a.id = ?1 OR (a.name = ?2 AND a.key = ?3))";
 
 impl Index {
     /// The certificates of this issuer with this serial number: one, but for a CA that gave a number twice.
-    pub fn issued(&self, by: &NamedIssuer, serial: &[u8]) -> Result<Found<CertificateId>, IndexError> {
+    pub fn issued(&self, by: &IssuerKey, serial: &[u8]) -> Result<Found<CertificateId>, IndexError> {
         let sql = format!(
             "SELECT c.id FROM issued i JOIN authority a ON a.number = i.authority \
              JOIN certificate c ON c.number = i.number WHERE i.serial = ?4 AND {IS_ISSUER}"
@@ -95,7 +73,7 @@ impl Index {
     }
 
     /// The certificates of this issuer whose status has ever changed, in the order of publication.
-    pub fn changed(&self, by: &NamedIssuer) -> Result<Found<ChangedRow>, IndexError> {
+    pub fn changed(&self, by: &IssuerKey) -> Result<Found<ChangedRow>, IndexError> {
         let sql = format!(
             "SELECT c.id, i.serial FROM authority a \
              JOIN issued i ON i.authority = a.number AND i.changed = 1 \
@@ -124,7 +102,7 @@ impl Index {
     }
 
     /// The newest CRL of this issuer that was recorded as evidence.
-    pub fn recorded_crl(&self, by: &NamedIssuer) -> Result<Option<CrlRow>, IndexError> {
+    pub fn recorded_crl(&self, by: &IssuerKey) -> Result<Option<CrlRow>, IndexError> {
         let sql = format!(
             "SELECT a.id, l.at, l.until, l.hash, l.height FROM authority a \
              JOIN crl l ON l.authority = a.number WHERE {IS_ISSUER} ORDER BY l.at DESC LIMIT 1"
@@ -152,7 +130,7 @@ fn bytes(id: &CertificateId) -> &[u8] {
 
 /// Writes what a block says beyond its rows, which are there already.
 pub(super) fn put(connection: &Connection, block: &IndexBlock) -> rusqlite::Result<()> {
-    for IssuerRow { certificate, name, key } in &block.issuers {
+    for IssuerKey { certificate, name, key } in &block.issuers {
         let number = authority(connection, certificate)?;
         let mut name_it =
             connection.prepare_cached("UPDATE authority SET name = ?2, key = ?3 WHERE number = ?1")?;

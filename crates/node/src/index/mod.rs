@@ -22,12 +22,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, params};
+use tabellion_api::IssuerKey;
 use tabellion_ledger::{CertificateId, Height, KeyId, TimeMs};
 
 use self::log::LogWriter;
 
 pub use self::log::{LogBlock, LogHead, LogLeaf, LogRow};
-pub use self::lookup::{ChangedRow, CrlRow, Found, Issued, IssuerRow, NamedIssuer};
+pub use self::lookup::{ChangedRow, CrlRow, Found, Issued};
 pub use self::question::{Answer, Cursor, CursorFault, Question};
 
 /// File of the index within its folder.
@@ -66,7 +67,7 @@ pub struct IndexBlock {
     /// Certificates that are new, or whose row changed.
     pub rows: Vec<IndexRow>,
     /// Names and keys of issuers.
-    pub issuers: Vec<IssuerRow>,
+    pub issuers: Vec<IssuerKey>,
     /// Of the new certificates those that were seen.
     pub issued: Vec<Issued>,
     /// Certificates whose status changed.

@@ -199,7 +199,7 @@ fn certificates_are_found_by_the_names_of_other_protocols() {
         serial: vec![1, number % 4],
         sha1: [number; 20],
     };
-    let named = |certificate: u8, name: u8| IssuerRow {
+    let named = |certificate: u8, name: u8| IssuerKey {
         certificate: id(certificate),
         name: hash(name),
         key: hash(9),
@@ -225,13 +225,13 @@ fn certificates_are_found_by_the_names_of_other_protocols() {
     let changed = vec![row(5).certificate, row(6).certificate];
     let second = IndexBlock { changed, crls: vec![crl(20, 1), crl(15, 1)], ..IndexBlock::default() };
     let third = IndexBlock { issuers: vec![named(210, 2)], ..IndexBlock::default() };
-    let ours = NamedIssuer { certificate: id(250), name: hash(1), key: hash(9) };
-    let theirs = NamedIssuer { certificate: id(210), name: hash(0), key: hash(0) };
-    let by_name = NamedIssuer { certificate: id(250), name: hash(2), key: hash(9) };
+    let ours = IssuerKey { certificate: id(250), name: hash(1), key: hash(9) };
+    let theirs = IssuerKey { certificate: id(210), name: hash(0), key: hash(0) };
+    let by_name = IssuerKey { certificate: id(250), name: hash(2), key: hash(9) };
     index.apply(Height(0), 1, &first).unwrap();
     index.commit().unwrap();
     let ids = |numbers: &[u64]| -> Vec<_> { numbers.iter().map(|number| row(*number).certificate).collect() };
-    let found = |by: &NamedIssuer, serial: &[u8]| index.issued(by, serial).unwrap().rows;
+    let found = |by: &IssuerKey, serial: &[u8]| index.issued(by, serial).unwrap().rows;
     assert_eq!(found(&ours, &[1, 1]), ids(&[1, 5]), "one number given twice, by two certificates of one CA");
     assert_eq!((found(&ours, &[1, 2]), found(&ours, &[1, 3])), (ids(&[2]), ids(&[])));
     assert_eq!((found(&theirs, &[1, 2]), found(&by_name, &[1, 2])), (ids(&[6]), ids(&[])));
@@ -239,7 +239,7 @@ fn certificates_are_found_by_the_names_of_other_protocols() {
     index.apply(Height(1), 1, &second).unwrap();
     index.apply(Height(2), 1, &third).unwrap();
     index.commit().unwrap();
-    let changed = |by: &NamedIssuer| -> Vec<_> {
+    let changed = |by: &IssuerKey| -> Vec<_> {
         index.changed(by).unwrap().rows.into_iter().map(|row| row.certificate).collect()
     };
     assert_eq!((changed(&ours), changed(&by_name)), (ids(&[5]), ids(&[6])));
