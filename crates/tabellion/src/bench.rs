@@ -1,6 +1,7 @@
 //! `tabellion bench`
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rcgen::KeyPair;
 use rustls::pki_types::ServerName;
@@ -9,15 +10,14 @@ use tabellion_client::bench::{
     bench_publish, bench_status, bench_tls, physical_limit,
 };
 use tabellion_client::peer::{Patience, PeerResolver};
-use tabellion_client::{
-    Certificate, CertificateFilter, ChainPool, Publication, Publisher, Signer, Submitted,
-};
+use tabellion_client::{Certificate, CertificateFilter, ChainPool, Publication, Publisher, Signer};
 use tabellion_ledger::CertificateId;
 
+use crate::cert::record;
 use crate::cli::{BenchCommand, BenchIssuerArgs, BenchPublishArgs, BenchStatusArgs, BenchTlsArgs};
 use crate::context::{Context, read_file, write_file};
 use crate::failure::{Code, Done, Failure};
-use crate::moment::now;
+use crate::moment::{Span, now};
 use crate::output::Output;
 
 /// What `bench ca` writes.
@@ -103,7 +103,7 @@ async fn publish(args: BenchPublishArgs, context: &Context, output: Output) -> D
         ledger: party.light().trust().ledger(),
         parameters: &rules.parameters,
         key: &key,
-        wait: std::time::Duration::from_secs(60),
+        wait: Duration::from_secs(60),
         all_or_none: true,
     };
     let load =
@@ -190,6 +190,8 @@ fn in_process(args: &BenchStatusArgs, output: Output) -> Done {
     Ok(())
 }
 
+/// How long the certificates of both ends may take to be recorded.
+const RECORDED_WITHIN: Span = Span(Duration::from_secs(60));
 /// Names of the two ends.
 const TLS_SERVER: &str = "server.tls.bench.example";
 const TLS_CLIENT: &str = "client.tls.bench.example";
@@ -220,12 +222,7 @@ async fn tls(args: &BenchTlsArgs, context: &Context, output: Output) -> Done {
     let valid_until = now().plus(rules.parameters.transaction.lifetime_ms_max / 2);
     let transaction =
         signer.publish(&publications, valid_until).map_err(|error| Failure::of(Code::Error, &error))?;
-    let wait = std::time::Duration::from_secs(60);
-    match party.nodes().submit(transaction.id(), transaction.to_bytes(), wait).await? {
-        Submitted::Recorded(_) => {}
-        Submitted::Refused(problem) => return Err(Failure::new(Code::Refused, problem.detail.clone())),
-        Submitted::Pending(_) => return Err(Failure::new(Code::Error, "not recorded within a minute")),
-    }
+    record(party.nodes(), &transaction, RECORDED_WITHIN).await?.done()?;
     let patience = Patience { fresh_ms: u64::MAX, ..Patience::default() };
     let resolver = PeerResolver::start(context.relying_party()?, patience)
         .map_err(|error| Failure::of(Code::Error, &error))?;

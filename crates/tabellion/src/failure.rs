@@ -73,7 +73,7 @@ impl fmt::Display for Failure {
 }
 
 /// An error and its causes in one sentence.
-fn chain(error: &dyn Error) -> String {
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -11,6 +11,7 @@ mod show;
 mod verify;
 mod watch;
 
+pub use change::record;
 pub use input::read as read_certificates_of;
 pub use verify::{Signed, by_text, tell_transaction};
 

@@ -9,6 +9,7 @@ use super::RunArgs;
 use crate::cli::NetworkOptions;
 use crate::context::Context;
 use crate::failure::Done;
+use crate::failure::chain;
 use crate::moment::now;
 use crate::output::Output;
 
@@ -96,11 +97,5 @@ fn tell(relayed: &Relayed, before: Option<&Relayed>, output: Output) {
 }
 
 fn complain(error: &ClientError, output: Output) {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    output.warn(text);
+    output.warn(chain(error));
 }

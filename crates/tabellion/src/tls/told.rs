@@ -1,13 +1,12 @@
 //! What is told of a connection.
 
-use std::error::Error;
-
 use rustls::CommonState;
 use serde::Serialize;
 use tabellion_client::peer::{Peer, PeerRefusal, PeerResolver, PeerVerifier};
 use tabellion_pki::Facts;
 
 use super::counted::Counted;
+use crate::failure::chain;
 use crate::moment::now;
 use crate::output::{Output, moment};
 
@@ -104,11 +103,5 @@ pub fn reason(error: &std::io::Error) -> String {
     if let Some(refusal) = refusal(error) {
         return refusal.to_string();
     }
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+    chain(error)
 }
