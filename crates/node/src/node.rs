@@ -1,6 +1,7 @@
 //! One node: its parts started, watched and stopped together.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,6 +67,8 @@ pub struct StatusSettings {
     pub face: FaceConfig,
     /// Limits of connections.
     pub server: ServerConfig,
+    /// Threads that answer.
+    pub threads: NonZeroUsize,
 }
 
 /// All that a node must be told.
@@ -182,37 +185,32 @@ impl Node {
         let backend =
             NodeBackend::new(core, index, status, metrics, settings.gateway, settings.name, others, edge);
         let backend: Arc<dyn Backend> = Arc::new(backend);
-        let until = move || {
-            let mut stopped = face_stopped.clone();
-            async move {
-                // An error means that the node is gone, which is a stop too.
-                let _ = stopped.wait_for(|stopped| *stopped).await;
-            }
-        };
         let mut faces = None;
         if let (Some(status), Some(listener)) = (settings.status, status_listener) {
             warn_of_heartbeat(&node.core, &status.status);
             node.status_address = listener.local_addr().ok();
             let shared = StatusFaces::new(backend.clone(), status.authorities, status.status);
             let router = status_router(backend.clone(), status.face, shared.clone(), settings.ct.clone());
-            let (serving, keeping) = (until(), until());
-            let crls = shared.clone().keep_crls();
+            let stopped = told(face_stopped.clone());
+            let serving = serve_plain(listener, status.threads, router, status.server, stopped);
+            let serving = serving.map_err(|source| thread_missing("status", source))?;
+            let (crls, stopped) = (shared.clone().keep_crls(), told(face_stopped.clone()));
             faces = Some(shared);
             node.status = Some(tokio::spawn(async move {
-                let serve = serve_plain(listener, router, status.server, serving);
                 let keep = async {
                     tokio::select! {
                         () = crls => {}
-                        () = keeping => {}
+                        () = stopped => {}
                     }
                 };
-                tokio::join!(serve, keep);
+                tokio::join!(serving, keep);
             }));
         }
         if let (Some(face), Some(listener)) = (settings.face, listener) {
             node.face_address = listener.local_addr().ok();
             let router = router_with_status(backend, face.face, faces, settings.ct);
-            node.face = Some(tokio::spawn(serve(listener, face.tls, router, face.server, until())));
+            node.face =
+                Some(tokio::spawn(serve(listener, face.tls, router, face.server, told(face_stopped))));
         }
         Ok(node)
     }
@@ -380,6 +378,16 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
     listener.map_err(|source| NodeError::Listen { address: address.to_string(), source })
 }
 
+/// Ends when the node stops.
+async fn told(mut stopped: watch::Receiver<bool>) {
+    // An error means that the node is gone, which is a stop too.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+fn thread_missing(name: &str, source: std::io::Error) -> NodeError {
+    NodeError::File { action: "start thread", path: PathBuf::from(name), source }
+}
+
 /// Runs `work` on a thread until the node stops; a failure is told at once.
 fn start_thread(
     name: &'static str,
@@ -397,7 +405,7 @@ fn start_thread(
         outcome
     };
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
-    thread.map_err(|source| NodeError::File { action: "start thread", path: PathBuf::from(name), source })
+    thread.map_err(|source| thread_missing(name, source))
 }
 
 /// The pool's thread: passes transactions on, looks after the pool, writes checkpoints.

@@ -1,6 +1,7 @@
 //! `[status]` in a node's file: OCSP, CRLs and IKEv2 look-up.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,6 +46,9 @@ pub struct StatusFile {
     /// Connections that one client may have at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections_per_client: Option<usize>,
+    /// Threads that answer; half of the cores unless it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<NonZeroUsize>,
     /// The CAs for which the node answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ca: Vec<AuthorityFile>,
@@ -137,8 +141,15 @@ impl StatusKeys {
             },
             face,
             server,
+            threads: file.threads.unwrap_or_else(half_of_the_cores),
         }
     }
+}
+
+/// The other half is for the ledger.
+fn half_of_the_cores() -> NonZeroUsize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN)
 }
 
 impl StatusFile {
@@ -151,6 +162,7 @@ impl StatusFile {
             stale_after_s: None,
             rate_per_second: None,
             connections_per_client: None,
+            threads: None,
             ca: Vec::new(),
         }
     }
