@@ -2,19 +2,24 @@
 
 use std::num::NonZero;
 
-use der::asn1::{Any, Ia5StringRef, PrintableStringRef, Utf8StringRef};
-use der::{Decode, Tag, Tagged};
+use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_AD_OCSP};
+use der::asn1::{Any, Ia5String as Ia5StringOwned, Ia5StringRef, PrintableStringRef, Utf8StringRef};
+use der::{Decode, Encode, Tag, Tagged};
 use rcgen::string::{Ia5String, PrintableString};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer, KeyIdMethod,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CrlDistributionPoint, CustomExtension, DistinguishedName, DnType,
+    DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
 };
 use tabellion_ledger::TimeMs;
 use tabellion_machine::Ruleset;
 use tabellion_pki::CertificateRefusal;
 use thiserror::Error;
 use x509_cert::certificate::{CertificateInner, Raw};
-use x509_cert::ext::pkix::SubjectKeyIdentifier;
+use x509_cert::ext::pkix::certpolicy::PolicyInformation;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{
+    AccessDescription, AuthorityInfoAccessSyntax, CertificatePolicies, SubjectKeyIdentifier,
+};
 
 use crate::certificate::{Certificate, InputError, read_certificates};
 use crate::chain::{ChainError, ChainPool, Verifier};
@@ -23,6 +28,9 @@ use crate::publish::Publication;
 
 const SUBJECT_KEY_IDENTIFIER: der::asn1::ObjectIdentifier =
     der::asn1::ObjectIdentifier::new_unwrap("2.5.29.14");
+/// The policy of domain-validated certificates. Source: CA/Browser Forum.
+const DOMAIN_VALIDATED: der::asn1::ObjectIdentifier =
+    der::asn1::ObjectIdentifier::new_unwrap("2.23.140.1.2.1");
 /// How long certificates for load are valid. Unit: ms.
 const VALIDITY_MS: u64 = 90 * 24 * 3_600_000;
 /// They start a day ago, so that clocks may differ. Unit: ms.
@@ -106,6 +114,9 @@ impl IssuingCa {
         params.distinguished_name.push(DnType::CommonName, name);
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        add_what_is_usual(&mut params)?;
         let (year, month, day) = date(TimeMs(now.0.saturating_sub(HEAD_START_MS)));
         params.not_before = rcgen::date_time_ymd(year, month, day);
         let (year, month, day) = date(now.plus(VALIDITY_MS));
@@ -189,11 +200,38 @@ fn ca_params(name: &str, now: TimeMs) -> Result<CertificateParams, BenchError> {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.use_authority_key_identifier_extension = true;
+    add_what_is_usual(&mut params)?;
     let (year, month, day) = date(TimeMs(now.0.saturating_sub(CA_HEAD_START_MS)));
     params.not_before = rcgen::date_time_ymd(year, month, day);
     // The 29th of February has no tenth anniversary.
     params.not_after = rcgen::date_time_ymd(year + 10, month, day.min(28));
     Ok(params)
+}
+
+/// What CAs put into certificates besides names, keys and usages: where their CRL and their OCSP responder
+/// are, where the issuer's certificate is, and a policy. Without it sizes would say too little.
+///
+/// Source: RFC 5280 4.2.1.4, 4.2.1.13, 4.2.2.1.
+fn add_what_is_usual(params: &mut CertificateParams) -> Result<(), BenchError> {
+    let crl = "http://crl.bench.example/issuing-ca.crl".to_owned();
+    params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![crl] }];
+    let access = |method, uri: &str| -> der::Result<AccessDescription> {
+        let access_location = GeneralName::UniformResourceIdentifier(Ia5StringOwned::new(uri)?);
+        Ok(AccessDescription { access_method: method, access_location })
+    };
+    let extensions = || -> der::Result<[CustomExtension; 2]> {
+        let access = AuthorityInfoAccessSyntax(vec![
+            access(ID_AD_OCSP, "http://ocsp.bench.example")?,
+            access(ID_AD_CA_ISSUERS, "http://ca.bench.example/issuing-ca.cer")?,
+        ]);
+        let policy = PolicyInformation { policy_identifier: DOMAIN_VALIDATED, policy_qualifiers: None };
+        Ok([
+            CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], access.to_der()?),
+            CustomExtension::from_oid_content(&[2, 5, 29, 32], CertificatePolicies(vec![policy]).to_der()?),
+        ])
+    };
+    params.custom_extensions.extend(extensions().map_err(|_| BenchError::Nothing("an extension"))?);
+    Ok(())
 }
 
 /// Two runs never make the same names.
