@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
@@ -20,50 +19,25 @@ use tabellion_consortium::{
 use tabellion_corpus::{KeyKind, TestCa};
 use tabellion_ledger::trie::{MemoryPages, PageId, Piece, PieceRecord, TrieFault, prove};
 use tabellion_ledger::{
-    Algorithm, Block, CertificateId, Content, Envelope, FinalityProof, FinalitySignature, HandOver, Hash,
-    Header, Height, Lane, LaneBody, LedgerId, Outline, ProvedHeader, PublicKey, RecordProof, Signature,
-    StateKey, StateProof, TimeMs, Transaction, TransactionId, Validator, View, attachments_root, cbor,
-    merkle,
+    Block, CertificateId, Content, FinalityProof, FinalitySignature, HandOver, Hash, Header, Height, Lane,
+    LaneBody, LedgerId, Outline, ProvedHeader, RecordProof, StateKey, StateProof, TimeMs, Transaction,
+    TransactionId, Validator, View, attachments_root, cbor, merkle,
 };
 use tabellion_machine::{
-    CertificateList, CertificateRow, ChainHeader, Event, HealthAnswer, Location, MemoryState, Outcome,
-    Refusal, Replay, genesis, would_apply,
+    CertificateList, CertificateRow, ChainHeader, Checked, Event, HealthAnswer, Location, MemoryState,
+    Outcome, Refusal, Replay, genesis, would_apply,
 };
 use tabellion_pki::{
     Action, Delivery, Entry, Facts, ProvedRecord, Status, Window, outbox_entry_key, outbox_key,
 };
 use tokio::sync::watch;
 
+use crate::key::Key;
 use crate::lookup::Elsewhere;
 
 /// The time of the genesis block; each block comes a second later.
 pub const START: TimeMs = TimeMs(1_790_000_000_000);
 const HALF_HOUR_MS: u64 = 1_800_000;
-
-/// A member's key.
-pub struct Key(Ed25519KeyPair);
-
-impl Key {
-    pub fn new(seed: u8) -> Self {
-        Self(Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap())
-    }
-
-    fn raw(&self) -> [u8; 32] {
-        self.0.public_key().as_ref().try_into().unwrap()
-    }
-
-    fn public(&self) -> PublicKey {
-        PublicKey::new(Algorithm::Ed25519, &self.raw()).unwrap()
-    }
-
-    pub fn sign(&self, content: &Content, attachments: Vec<Vec<u8>>) -> Transaction {
-        let (payload, key_id) = (cbor::to_bytes(content), self.public().id());
-        let signed = Envelope::signed_bytes(Algorithm::Ed25519, &key_id, &payload);
-        let signature = Signature(self.0.sign(&signed).as_ref().to_vec());
-        let envelope = Envelope { algorithm: Algorithm::Ed25519, key_id, payload, signature };
-        Transaction::new(envelope, attachments).unwrap()
-    }
-}
 
 /// What the node does with transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,7 +180,7 @@ fn finalise(header: &Header) -> FinalityProof {
     let message = proof.message(&header.ledger);
     let sign = |(validator, key): (u16, Key)| FinalitySignature {
         validator,
-        signature: key.0.sign(&message).as_ref().try_into().unwrap(),
+        signature: key.sign_bytes(&message).0.try_into().unwrap(),
     };
     proof.signatures = (0..).zip(validator_keys()).skip(1).map(sign).collect();
     proof
@@ -220,6 +194,11 @@ impl World {
     pub fn with(kind: LedgerKind, has_gateway: bool) -> Arc<Self> {
         let ca = TestCa::new(KeyKind::P256);
         let document = document(&ca, kind);
+        Self::of(document, ca, has_gateway.then(|| Key::new(3)))
+    }
+
+    /// The ledger of this document, whose publisher has key 1.
+    pub fn of(document: Genesis, ca: TestCa, gateway: Option<Key>) -> Arc<Self> {
         let replay = Replay::new(&document).unwrap();
         let first = genesis(&document).unwrap();
         let finality = finalise(&first.block.header);
@@ -244,10 +223,10 @@ impl World {
             snapshot,
             nonce: 0,
         };
-        let key = GatewayKey { key: Key::new(3), ledger: document.ledger_id(), nonce: Mutex::new(0) };
+        let ledger = document.ledger_id();
         Arc::new(Self {
             document,
-            gateway: has_gateway.then_some(key),
+            gateway: gateway.map(|key| GatewayKey { key, ledger, nonce: Mutex::new(0) }),
             publisher: Key::new(1),
             ca: Mutex::new(ca),
             elsewhere: Elsewhere::default(),
@@ -355,10 +334,8 @@ impl World {
 
     fn record(&self, inner: &mut Inner, transaction: Transaction) -> Result<TransactionId, Refusal> {
         let id = transaction.id();
-        let time = inner.replay.header().time.plus(1000);
-        let checked = inner.replay.check(transaction)?;
-        would_apply(&checked, inner.replay.header(), time, inner.replay.rules(), inner.replay.state())?;
-        let outcome = inner.replay.build(&[checked], time, 0).unwrap().outcome;
+        let checked = inner.judge(transaction)?;
+        let outcome = inner.replay.build(&[checked], inner.next_time(), 0).unwrap().outcome;
         inner.advance(&outcome);
         self.height.send_replace(inner.replay.header().height.0);
         Ok(id)
@@ -391,6 +368,18 @@ impl World {
 }
 
 impl Inner {
+    fn next_time(&self) -> TimeMs {
+        self.replay.header().time.plus(1000)
+    }
+
+    /// What a node does before a transaction goes into its pool.
+    fn judge(&mut self, transaction: Transaction) -> Result<Arc<Checked>, Refusal> {
+        let checked = self.replay.check(transaction)?;
+        let (header, time) = (self.replay.header(), self.next_time());
+        would_apply(&checked, header, time, self.replay.rules(), self.replay.state())?;
+        Ok(checked)
+    }
+
     fn advance(&mut self, outcome: &Outcome) {
         self.replay.advance(outcome);
         self.pages.apply(&outcome.trie);
@@ -440,6 +429,7 @@ impl Backend for World {
             match inner.mode {
                 Mode::Record => Ok(self.record(&mut inner, transaction)?),
                 Mode::Hold => {
+                    inner.judge(transaction.clone())?;
                     inner.pool.push(transaction);
                     Ok(id)
                 }
