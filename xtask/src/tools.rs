@@ -41,6 +41,33 @@ const PACKAGES: &[Package] = &[
         package: "certspotter",
         why: "follows the ledger as a log of Certificate Transparency",
     },
+    Package {
+        probe: &["test", "-x", "/usr/sbin/charon-systemd"],
+        package: "charon-systemd",
+        why: "a security gateway and a base station: IKEv2",
+    },
+    Package {
+        probe: &["test", "-x", "/usr/sbin/swanctl"],
+        package: "strongswan-swanctl",
+        why: "tells IKEv2 daemons what to do",
+    },
+    Package {
+        probe: &["test", "-f", "/usr/lib/ipsec/plugins/libstrongswan-openssl.so"],
+        package: "libstrongswan-standard-plugins",
+        why: "ECDSA in IKEv2 daemons",
+    },
+    Package {
+        probe: &["test", "-f", "/usr/lib/ipsec/plugins/libstrongswan-curl.so"],
+        package: "libstrongswan-extra-plugins",
+        why: "IKEv2 daemons ask OCSP responders",
+    },
+    Package {
+        probe: &["test", "-f", "/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so"],
+        package: "libcharon-extra-plugins",
+        why: "ESP without the kernel's help",
+    },
+    Package { probe: &["ip", "-V"], package: "iproute2", why: "network namespaces" },
+    Package { probe: &["ping", "-V"], package: "iputils-ping", why: "what a tunnel carries" },
     Package { probe: &["nginx", "-v"], package: "nginx-light", why: "staples the node's OCSP responses" },
     Package {
         probe: &["c++", "--version"],
@@ -48,6 +75,10 @@ const PACKAGES: &[Package] = &[
         why: "libFuzzer and the C parts of dependencies",
     },
 ];
+
+/// A package whose service takes ports of the host that no test needs (500 and 4500), and that service. It is
+/// stopped where the package came by us.
+const SERVICE: (&str, &str) = ("charon-systemd", "strongswan");
 
 /// A cargo subcommand: its name, its crate and the version that the gate was written with.
 struct Subcommand {
@@ -117,5 +148,13 @@ fn install_packages(root: &Path) -> Result<()> {
     };
     apt(&["update", "--quiet"])?;
     let install = ["install", "--yes", "--quiet", "--no-install-recommends"];
-    apt(&install.into_iter().chain(names).collect::<Vec<_>>())
+    apt(&install.into_iter().chain(names.iter().copied()).collect::<Vec<_>>())?;
+    let (package, service) = SERVICE;
+    if names.contains(&package) {
+        let stop = ["sudo", "systemctl", "disable", "--now", service];
+        let words = &stop[usize::from(is_root)..];
+        // Where no systemd runs, nothing was started.
+        program(root, words[0]).args(&words[1..]).succeeds();
+    }
+    Ok(())
 }

@@ -7,6 +7,7 @@ mod consortium;
 mod disk_full;
 mod edge;
 mod guide;
+mod ikev2;
 mod keys;
 mod ledger;
 mod lifecycle;
