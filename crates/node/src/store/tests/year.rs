@@ -2,6 +2,7 @@
 //! 60. Bodies go as the rule says, exactly; what is left on the disk is what is needed.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,8 +30,10 @@ const DAYS: u64 = 365;
 const VALID_DAYS: u64 = 90;
 const RENEWED_AFTER_DAYS: u64 = 60;
 /// Subjects that come each day of the first renewal period; all are renewed from then on. The variable
-/// `TABELLION_YEAR_SUBJECTS` asks for more, up to what fits in a block a day.
+/// `TABELLION_YEAR_SUBJECTS` asks for more; 2740 make a million certificates.
 const SUBJECTS_A_DAY: u64 = 24;
+/// Certificates in one block, at most.
+const BLOCK_CERTIFICATES: u64 = 240;
 /// 2027-01-01: within the life of the test CA.
 const START: TimeMs = TimeMs(1_798_761_600_000);
 /// Days between two runs of the pruner, and between two proofs that are kept.
@@ -118,8 +121,9 @@ impl Year {
         }
     }
 
-    fn now(day: u64) -> TimeMs {
-        START.plus(day * DAY + 3_600_000)
+    /// A moment after the newest block.
+    fn now(&self, day: u64) -> TimeMs {
+        START.plus(day * DAY + 3_600_000).max(self.header.time.plus(1000))
     }
 
     fn issue(&mut self, name: String, day: u64) -> Live {
@@ -150,7 +154,7 @@ impl Year {
         let content = Content {
             ledger: self.document.ledger_id(),
             lane: Lane::Certificate,
-            valid_until: Self::now(day).plus(600_000),
+            valid_until: self.now(day).plus(600_000),
             nonce: u128::from(self.nonce).to_be_bytes(),
             action: cbor::to_bytes(action),
             attachments: attachments_root(&attachments),
@@ -164,19 +168,19 @@ impl Year {
         Transaction::new(envelope, attachments).unwrap()
     }
 
-    /// What is asked for on a day: new subjects while they come, and the renewals that are due.
-    fn requests(&mut self, day: u64) -> Vec<Transaction> {
-        let mut asked = Vec::new();
+    /// What is asked for with some numbers of a day: new subjects while they come, then their renewals.
+    fn requests(&mut self, day: u64, numbers: Range<u64>) -> Vec<Transaction> {
+        let (mut asked, mut due) = (Vec::new(), numbers.end - numbers.start);
         if day < RENEWED_AFTER_DAYS {
-            let fresh: Vec<Live> = (0..self.subjects_a_day)
-                .map(|number| self.issue(format!("n{day}-{number}.example"), day))
-                .collect();
+            let fresh: Vec<Live> =
+                numbers.map(|number| self.issue(format!("n{day}-{number}.example"), day)).collect();
             let entries = fresh.iter().map(|live| self.entry(&live.der)).collect();
             let ders = fresh.iter().map(|live| live.der.clone()).collect();
             asked.push(self.transaction(&Action::Publish(entries), ders, day));
             self.live.extend(fresh);
         }
-        while self.live.front().is_some_and(|live| live.since + RENEWED_AFTER_DAYS <= day) {
+        while due > 0 && self.live.front().is_some_and(|live| live.since + RENEWED_AFTER_DAYS <= day) {
+            due -= 1;
             let old = self.live.pop_front().unwrap();
             let new = self.issue(old.name.clone(), day);
             let (entry, old_id) = (self.entry(&new.der), CertificateId::of(&old.der));
@@ -193,7 +197,17 @@ impl Year {
     }
 
     fn live_day(&mut self, day: u64) {
-        let requests = self.requests(day);
+        for first in (0..self.subjects_a_day).step_by(BLOCK_CERTIFICATES as usize) {
+            self.make_block(day, first..(first + BLOCK_CERTIFICATES).min(self.subjects_a_day));
+        }
+        if day % PRUNE_DAYS == PRUNE_DAYS - 1 {
+            self.keep_proof();
+            self.prune();
+        }
+    }
+
+    fn make_block(&mut self, day: u64, numbers: Range<u64>) {
+        let requests = self.requests(day, numbers);
         let state = self.store.tip();
         let mut candidates = Vec::new();
         for transaction in requests {
@@ -202,13 +216,10 @@ impl Year {
             candidates.push(checked.unwrap());
         }
         let parent = Parent { header: &self.header, view: &state, pages: &state };
-        let proposal = build(&parent, &self.rules, &candidates, Self::now(day), 0).unwrap();
+        let proposal = build(&parent, &self.rules, &candidates, self.now(day), 0).unwrap();
         assert_eq!(proposal.refused, [], "day {day}");
+        assert_eq!(proposal.outcome.transactions.len(), candidates.len(), "day {day}: a block is too small");
         self.commit(&proposal.outcome, &state);
-        if day % PRUNE_DAYS == PRUNE_DAYS - 1 {
-            self.keep_proof();
-            self.prune();
-        }
     }
 
     fn commit(&mut self, outcome: &Outcome, before: &Snapshot) {
@@ -321,8 +332,10 @@ fn a_year_of_renewals_leaves_what_is_needed_and_every_proof_holds() {
     let mut year = Year::begin(folder.path());
     let mut blocks = Vec::new();
     for day in 0..DAYS {
+        let first = year.header.height.next().0;
         year.live_day(day);
-        blocks.push(year.store.block(year.header.height).unwrap().unwrap());
+        let heights = (first..=year.header.height.0).map(Height);
+        blocks.extend(heights.map(|height| year.store.block(height).unwrap().unwrap()));
     }
     year.prune();
     let state = year.store.tip();
