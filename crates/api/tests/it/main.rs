@@ -5,11 +5,13 @@
 mod ask;
 mod certificates;
 mod chain;
+mod changes;
 mod composed;
 mod consortium;
 mod ct;
 mod ct_client;
 mod events;
+mod history;
 mod limits;
 mod lookup;
 mod ocsp_requests;
