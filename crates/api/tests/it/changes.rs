@@ -120,7 +120,8 @@ async fn feedback_that_cannot_be_used_is_a_problem() {
     let two = pem::encode(&pem::Pem::new("X509 CRL", case.crl(1, Some(1)))).repeat(2);
     let table = [
         (CRL, forged, 403, "evidence-signature"),
-        (CRL, other.crl(1, Some(1)), 422, "evidence-of-other-ca"),
+        // Of the same name, with another key.
+        (CRL, other.crl(1, Some(1)), 403, "evidence-signature"),
         (CRL, case.ocsp(OcspStatus::Good), 422, "evidence-malformed"),
         (OCSP, case.crl(1, Some(1)), 422, "evidence-malformed"),
         (OCSP, case.ocsp(OcspStatus::Unknown), 422, "status-unknown"),

@@ -147,8 +147,8 @@ fn records_that_contradict_each_other_are_refused() {
     let contradiction = |sequence, field| HistoryFault::Contradiction { sequence, field };
     type Change = fn(&mut Vec<CertificateRecord>);
     let table: [(Change, HistoryFault); 13] = [
-        (|all| all[1].sequence = 2, HistoryFault::Gap { found: 2, before: 0 }),
-        (|all| all[2].sequence = 1, HistoryFault::Gap { found: 1, before: 1 }),
+        (|all| all[1].sequence = 2, HistoryFault::Gap { found: 2, before: 2 }),
+        (|all| all[2].sequence = 1, HistoryFault::Gap { found: 3, before: 1 }),
         (
             |all| all[2].since_height = Height(6),
             HistoryFault::Backwards { sequence: 2, height: Height(6), before: Height(7) },
@@ -171,7 +171,7 @@ fn records_that_contradict_each_other_are_refused() {
             },
             HistoryFault::AfterRevocation { sequence: 3, status: Status::Normal },
         ),
-        (|all| all[1].status = Status::Revoked, contradiction(1, "the reason is another status's")),
+        (|all| all[3].status = Status::Suspended, contradiction(3, "the reason is another status's")),
         (
             |all| {
                 all[0].status = Status::Suspended;
