@@ -31,7 +31,8 @@ use crate::{
     ),
     paths(
         certificates::publish, certificates::list, certificates::verify, certificates::status,
-        certificates::proof, history::history, certificates::der, certificates::pem, certificates::key, changes::change,
+        certificates::proof, history::history, certificates::der, certificates::pem, certificates::key,
+        changes::change,
         transactions::submit, transactions::transaction, transactions::bytes, transactions::proof,
         chain::ledger, chain::genesis, chain::block, chain::bytes, chain::finality, chain::headers,
         chain::hand_overs, snapshots::snapshots, snapshots::piece, snapshots::outlines,

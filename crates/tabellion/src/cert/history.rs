@@ -14,6 +14,9 @@ use crate::failure::{Code, Done, Failure};
 use crate::moment::now;
 use crate::output::{Output, moment};
 
+/// How the records before the latest are proved.
+const OTHERS: &str = "each other one by the hash in the next";
+
 /// A history as JSON. All of it is proved but the identifiers of transactions.
 #[derive(Serialize)]
 struct Told<'a> {
@@ -106,15 +109,13 @@ fn show(subject: &Subject, history: &CertificateHistory, output: Output) {
     output.line(match (history.records.as_slice(), history.is_complete()) {
         ([], _) => format!("{word} {name} is not on the ledger  {by}"),
         ([_], true) => format!("{word} the one record of {name}  {by}"),
-        (records, true) => format!(
-            "{word} all {} records of {name}: the last {by}, each other one by the hash in the next",
-            records.len()
-        ),
-        ([first, ..], false) => format!(
-            "{word} the records of {name} from number {} on: the last {by}, each other one by the hash in the \
-             next",
-            first.record.sequence
-        ),
+        (records, true) => {
+            format!("{word} all {} records of {name}: the last {by}, {OTHERS}", records.len())
+        }
+        ([first, ..], false) => {
+            let first = first.record.sequence;
+            format!("{word} the records of {name} from number {first} on: the last {by}, {OTHERS}")
+        }
     });
 }
 
