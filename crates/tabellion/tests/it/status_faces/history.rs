@@ -22,6 +22,12 @@ impl Beside {
         self.sh_in(&self.path().join("ca"), &mark).well();
     }
 
+    fn fill_index_anew(&mut self) {
+        self.stop();
+        self.sh("ls net/nodes/alpha/data/index/index.sqlite && rm -r net/nodes/alpha/data/index").well();
+        self.start_again();
+    }
+
     /// What `cert history` prints, without the line of the command.
     fn history(&self, more: &str) -> Vec<String> {
         let ran = self.sh(&format!("$TABELLION --network net {more} cert history ca/server.pem 2>&1")).well();
@@ -72,9 +78,7 @@ fn a_history_is_told_and_proved_by_a_real_node() {
         beside.sh(&format!("$TABELLION --network net ledger tx {transaction}")).well();
     }
 
-    beside.stop();
-    beside.sh("ls net/nodes/alpha/data/index/index.sqlite && rm -r net/nodes/alpha/data/index").well();
-    beside.start_again();
+    beside.fill_index_anew();
     assert_eq!(beside.history("")[..5], told[..5], "from the stored blocks");
     let absent = format!("$TABELLION --network net cert history {}", "0123".repeat(16));
     beside.sh(&absent).well().says(&["is not on the ledger"]);
