@@ -10,6 +10,10 @@ use tabellion_pki::{CertificateRecord, Status, record_hash};
 use crate::index::{Change, HistoryRows};
 use crate::store::StoreError;
 
+/// Blocks that are tried for a publication which waited for its start while the members had stopped the
+/// ledger: few, as a stopped ledger records next to nothing.
+const STOPPED_BLOCKS_MAX: u64 = 2_000;
+
 /// The records up to `latest`, oldest first: all of them, or that one alone where the index lacks one before
 /// it. `header` reads the headers of the chain.
 pub fn history(
@@ -18,33 +22,52 @@ pub fn history(
     header: &dyn Fn(Height) -> Result<Option<Header>, StoreError>,
 ) -> Result<History, StoreError> {
     let mut entries = remade(rows, latest, header)?;
-    let last = entries.last();
-    let is_all = last.is_some_and(|last| last.record == *latest);
-    let is_all_but_last = last.is_some_and(|last| latest.previous == Some(record_hash(&last.record)));
-    if !is_all {
-        if !is_all_but_last {
-            entries.clear();
-        }
+    if entries.last().is_none_or(|last| last.record != *latest) {
         entries.push(HistoryEntry { record: latest.clone(), transaction: transaction_of(rows, latest) });
     }
     Ok(History { entries, height: rows.height })
 }
 
+/// The records that lead up to `latest`, with or without it; none where they do not.
 fn remade(
     rows: &HistoryRows,
     latest: &CertificateRecord,
     header: &dyn Fn(Height) -> Result<Option<Header>, StoreError>,
 ) -> Result<Vec<HistoryEntry>, StoreError> {
-    let mut entries = Vec::new();
-    let Some((height, transaction, submitter)) = rows.publication else { return Ok(entries) };
+    let Some((published, ..)) = rows.publication else { return Ok(Vec::new()) };
     // Another publication of the same certificate, dropped at its start.
-    if height != latest.published_height {
-        return Ok(entries);
+    if published != latest.published_height {
+        return Ok(Vec::new());
     }
-    let changes = || rows.changes.iter().filter(|(height, _)| *height <= latest.since_height);
-    let before = changes().next().map_or(latest.since_height, |(height, _)| *height);
-    let Some(start) = start(latest, before, header)? else { return Ok(entries) };
-    let first = CertificateRecord {
+    let before = rows.changes.first().map_or(latest.since_height, |(height, _)| *height);
+    let until = before.min(latest.since_height);
+    let Some(start) = start(latest, until, header)? else { return Ok(Vec::new()) };
+    // A publication that did not wait was recorded at once.
+    let waited = start.height > published;
+    let last = if waited { until.0.min(start.height.0 + STOPPED_BLOCKS_MAX) } else { published.0 };
+    for height in start.height.0..=last {
+        let Some(start) = header(Height(height))? else { break };
+        let entries = remade_from(&start, rows, latest, header)?;
+        if entries.last().is_some_and(|last| leads_to(&last.record, latest)) {
+            return Ok(entries);
+        }
+    }
+    Ok(Vec::new())
+}
+
+fn leads_to(record: &CertificateRecord, latest: &CertificateRecord) -> bool {
+    record == latest || latest.previous == Some(record_hash(record))
+}
+
+/// The records where the first one is of this block.
+fn remade_from(
+    start: &Header,
+    rows: &HistoryRows,
+    latest: &CertificateRecord,
+    header: &dyn Fn(Height) -> Result<Option<Header>, StoreError>,
+) -> Result<Vec<HistoryEntry>, StoreError> {
+    let Some((_, transaction, submitter)) = rows.publication else { return Ok(Vec::new()) };
+    let record = CertificateRecord {
         status: Status::Normal,
         reason: None,
         sequence: 0,
@@ -55,8 +78,8 @@ fn remade(
         previous: None,
         ..latest.clone()
     };
-    entries.push(HistoryEntry { record: first, transaction: Some(transaction) });
-    for (height, change) in changes() {
+    let mut entries = vec![HistoryEntry { record, transaction: Some(transaction) }];
+    for (height, change) in &rows.changes {
         let (Some(last), Some(header)) = (entries.last(), header(*height)?) else { break };
         if last.record.sequence == latest.sequence {
             break;

@@ -89,6 +89,9 @@ fn all_records_are_made_again() {
         (first(5, time(40), 40), vec![]),
         (first(5, TimeMs(time(40).0 - 1), 40), vec![(40, change(2, hold))]),
         (first(5, TimeMs(time(39).0 + 1), 40), vec![(90, change(2, hold)), (91, change(3, None))]),
+        // The members had stopped the ledger at its start.
+        (first(5, time(40), 47), vec![]),
+        (first(5, time(40), 47), vec![(90, change(2, hold)), (91, change(3, None))]),
         (first(0, time(0), 0), vec![(1, change(2, Some(Reason::KeyCompromise)))]),
     ];
     for (first, changes) in table {
