@@ -22,10 +22,11 @@ use tabellion_ledger::{
 use tabellion_machine::{
     CertificateList, ChainHeader, HealthAnswer, KnowledgeAnswer, Location, Notice, Refusal,
 };
-use tabellion_pki::{Delivery, Stale, Status};
+use tabellion_pki::{CertificateRecord, Delivery, Stale, Status};
 use thiserror::Error;
 
 use crate::ct::CertificateLog;
+use crate::history::History;
 use crate::lookup::Lookup;
 
 /// The state after one finalised block, with proofs. Held by a request from its first read to its last, so
@@ -132,6 +133,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// A page of certificates from the query index. Reads the store.
     fn query(&self, query: &CertificateQuery) -> Result<CertificateList, QueryError>;
+
+    /// The records of a certificate up to `latest`, which the state holds, without a gap. Reads the store.
+    fn history(&self, id: &CertificateId, latest: &CertificateRecord) -> Result<History, QueryError>;
 
     /// What OCSP, CRLs and IKEv2 look up; `None` where the node keeps no index.
     fn lookup(&self) -> Option<&dyn Lookup> {

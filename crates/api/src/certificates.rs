@@ -19,8 +19,10 @@ use tabellion_pki::{
 use utoipa::{IntoParams, ToSchema};
 
 use crate::backend::{CertificateQuery, Fault, Snapshot};
+use crate::changes::change;
 use crate::encoding::{base64, pem_of};
 use crate::face::{Face, Shared};
+use crate::history::history;
 use crate::input::{Asks, Body, Here, IdPath, certificates_of_pem, parse_id};
 use crate::problem::Problem;
 use crate::publication::{Asked, publication};
@@ -50,6 +52,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/v1/certificates/verify", post(verify))
         .route("/v1/certificates/{id}", get(status))
         .route("/v1/certificates/{id}/proof", get(proof))
+        .route("/v1/certificates/{id}/history", get(history))
+        .route("/v1/certificates/{id}/changes", post(change))
         .route("/v1/certificates/{id}/der", get(der))
         .route("/v1/certificates/{id}/pem", get(pem))
         .route("/v1/keys/{id}", get(key))
@@ -165,17 +169,20 @@ async fn status_answer(face: &Face, id: &CertificateId, with: With) -> Result<St
     Ok(answer)
 }
 
-fn prove(snapshot: &dyn Snapshot, key: &tabellion_ledger::StateKey) -> Result<StateProof, Problem> {
+pub(crate) fn prove(
+    snapshot: &dyn Snapshot,
+    key: &tabellion_ledger::StateKey,
+) -> Result<StateProof, Problem> {
     Ok(snapshot.prove(key).map_err(Fault::new)?)
 }
 
-fn record_in<T: Wire>(proof: &StateProof) -> Result<Option<T>, Problem> {
+pub(crate) fn record_in<T: Wire>(proof: &StateProof) -> Result<Option<T>, Problem> {
     let decode = |bytes: &Vec<u8>| cbor::from_bytes(bytes, RECORD_BYTES_MAX);
     Ok(proof.record.as_ref().map(decode).transpose().map_err(Fault::new)?)
 }
 
 /// Refuses to say anything but `revoked` where the node's knowledge is too old (X.1409 C22).
-fn may_tell(face: &Face, status: Option<Status>, known_at: TimeMs) -> Result<(), Problem> {
+pub(crate) fn may_tell(face: &Face, status: Option<Status>, known_at: TimeMs) -> Result<(), Problem> {
     Ok(face.backend.may_tell(status, known_at).map_err(|stale| (known_at, stale))?)
 }
 
@@ -224,7 +231,7 @@ async fn held(face: &Face, id: CertificateId) -> Result<Option<bytes::Bytes>, Pr
 }
 
 /// The certificate from here, or from another node (X.1409 C18).
-async fn found(face: &Face, id: CertificateId) -> Result<Option<bytes::Bytes>, Problem> {
+pub(crate) async fn found(face: &Face, id: CertificateId) -> Result<Option<bytes::Bytes>, Problem> {
     match held(face, id).await? {
         Some(der) => Ok(Some(der)),
         None => Ok(face.backend.certificate_elsewhere(id).await),

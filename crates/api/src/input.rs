@@ -199,20 +199,28 @@ async fn collect(body: axum::body::Body, bytes_max: usize) -> Result<Option<Byte
 
 /// The certificates of a PEM text, in their order, at least one.
 ///
-/// Refuses: text without certificates, and text that holds a private key: it has no business here.
+/// Refuses: text without certificates, and what [`pem_blocks`] refuses.
 pub(crate) fn certificates_of_pem(text: &[u8]) -> Result<Vec<Vec<u8>>, Problem> {
-    let malformed = |detail: String| Problem::new("malformed-pem", detail);
-    let parts = pem::parse_many(text).map_err(|error| malformed(error.to_string()))?;
-    if let Some(key) = parts.iter().find(|part| part.tag().contains("PRIVATE KEY")) {
-        let tag = key.tag();
-        return Err(malformed(format!(
-            "the text holds a {tag}: it was not used, and should never be sent to anybody"
-        )));
-    }
+    let parts = pem_blocks(text)?;
     let certificates: Vec<Vec<u8>> =
         parts.into_iter().filter(|part| part.tag() == "CERTIFICATE").map(pem::Pem::into_contents).collect();
     match certificates.is_empty() {
-        true => Err(malformed("no -----BEGIN CERTIFICATE----- in it".to_owned())),
+        true => Err(Problem::new("malformed-pem", "no -----BEGIN CERTIFICATE----- in it")),
         false => Ok(certificates),
+    }
+}
+
+/// The blocks of a PEM text.
+///
+/// Refuses: text that holds a private key: it has no business here.
+pub(crate) fn pem_blocks(text: &[u8]) -> Result<Vec<pem::Pem>, Problem> {
+    let malformed = |detail: String| Problem::new("malformed-pem", detail);
+    let parts = pem::parse_many(text).map_err(|error| malformed(error.to_string()))?;
+    match parts.iter().find(|part| part.tag().contains("PRIVATE KEY")) {
+        Some(key) => Err(malformed(format!(
+            "the text holds a {}: it was not used, and should never be sent to anybody",
+            key.tag()
+        ))),
+        None => Ok(parts),
     }
 }

@@ -87,12 +87,13 @@ async fn openapi() -> Response {
 }
 
 /// What the first page lists.
-const LINKS: [(&str, &str); 16] = [
+const LINKS: [(&str, &str); 17] = [
     ("GET  /v1/ledger", "the ledger at a glance"),
     ("GET  /v1/blocks/latest", "the newest block; also /v1/blocks/<height>, .../bytes, .../finality"),
     ("POST /v1/certificates?wait=recorded", "publish: --data-binary @chain.pem, the certificate first"),
+    ("POST /v1/certificates/<sha256>/changes", "revoke, suspend, resume: --data-binary @ca.crl"),
     ("POST /v1/certificates/verify", "status and proof: --data-binary @certificate.pem"),
-    ("GET  /v1/certificates/<sha256>", "status and proof; also .../proof, .../der, .../pem"),
+    ("GET  /v1/certificates/<sha256>", "status and proof; also .../proof, .../history, .../der, .../pem"),
     (
         "GET  /v1/certificates?subject=example",
         "list; also issuer=, expires_from_ms=, expires_until_ms=, limit=",

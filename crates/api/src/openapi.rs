@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use utoipa::OpenApi;
 
-use crate::{certificates, chain, composed, consortium, events, node, snapshots, transactions};
+use crate::{
+    certificates, chain, changes, composed, consortium, events, history, node, snapshots, transactions,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,7 +31,8 @@ use crate::{certificates, chain, composed, consortium, events, node, snapshots, 
     ),
     paths(
         certificates::publish, certificates::list, certificates::verify, certificates::status,
-        certificates::proof, certificates::der, certificates::pem, certificates::key,
+        certificates::proof, history::history, certificates::der, certificates::pem, certificates::key,
+        changes::change,
         transactions::submit, transactions::transaction, transactions::bytes, transactions::proof,
         chain::ledger, chain::genesis, chain::block, chain::bytes, chain::finality, chain::headers,
         chain::hand_overs, snapshots::snapshots, snapshots::piece, snapshots::outlines,

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::archive::ArchiveError;
 use crate::carried::CarriedError;
+use crate::history::HistoryFault;
 use crate::light::LightError;
 use crate::node::NodeError;
 use crate::offline::OfflineError;
@@ -33,6 +34,9 @@ pub enum ClientError {
     /// A header is stale, forked or not linked.
     #[error(transparent)]
     Light(#[from] LightError),
+    /// A certificate's history is not what the ledger proves.
+    #[error("the node's history of the certificate does not hold")]
+    History(#[from] HistoryFault),
     /// The chain does not hold.
     #[error(transparent)]
     Chain(#[from] ChainFault),
@@ -73,7 +77,7 @@ impl ClientError {
     pub fn is_broken_proof(&self) -> bool {
         match self {
             Self::Trust(TrustError::Genesis(_)) | Self::Chain(ChainFault::BodyGone { .. }) => false,
-            Self::Trust(_) | Self::Offline(_) | Self::Chain(_) => true,
+            Self::Trust(_) | Self::Offline(_) | Self::History(_) | Self::Chain(_) => true,
             Self::Archive(error) => error.is_broken_proof(),
             Self::Light(error) => {
                 matches!(error, LightError::Trust(_) | LightError::Fork { .. } | LightError::Link { .. })

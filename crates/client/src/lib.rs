@@ -20,6 +20,7 @@ mod composed;
 mod consortium;
 mod error;
 mod event;
+mod history;
 mod key;
 mod key_file;
 mod lifecycle;
@@ -46,6 +47,7 @@ pub use composed::{ProvedForeign, ProvedLink, Proxy, Relayed};
 pub use consortium::{Governed, join, node_key_of, offer_key, rotate};
 pub use error::ClientError;
 pub use event::{EventStream, ServerEvent};
+pub use history::{CertificateHistory, HistoryFault, HistoryRecord, check_history};
 pub use key::{KeyError, SigningKey};
 pub use key_file::{
     KeyFileError, Protection, is_encrypted_key_file, is_readable_by_others, read_key_file, write_key_file,

@@ -149,7 +149,7 @@ impl RelyingParty {
         Ok(())
     }
 
-    fn accept(&mut self, proof: &StateProof, now: TimeMs) -> Result<(), ClientError> {
+    pub(crate) fn accept(&mut self, proof: &StateProof, now: TimeMs) -> Result<(), ClientError> {
         self.light.observe(&proof.finality)?;
         LightClient::check_age(&proof.finality.header, now, self.age_ms_max)?;
         Ok(())

@@ -4,6 +4,7 @@ mod carried;
 mod certificates;
 mod chain;
 mod governed;
+mod history;
 mod keys;
 mod lifecycle;
 mod light;

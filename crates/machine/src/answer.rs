@@ -3,14 +3,17 @@
 //! Identifiers and hashes are 64 hexadecimal digits, times are milliseconds since 1970, proofs and other
 //! bytes are base64 of their CBOR form (`docs/format.md`).
 
+mod change;
 mod composed;
 mod consortium;
+mod history;
 
 use serde::{Deserialize, Serialize};
 use tabellion_ledger::Header;
 use tabellion_pki::{CertificateRecord, Evidence, Standing};
 use utoipa::ToSchema;
 
+pub use change::ChangeAnswer;
 pub use composed::{
     ForeignLedgerAnswer, ForeignLedgersAnswer, ForeignStatusAnswer, OutboxAnswer, ResultAnswer,
 };
@@ -19,6 +22,7 @@ pub use consortium::{
     ParametersAnswer, PermissionAnswer, PermissionsAnswer, ProposalAnswer, ProposalsAnswer, StateAnswer,
     TallyAnswer,
 };
+pub use history::{HistoryAnswer, HistoryRecordAnswer};
 
 /// An error or a refusal, as RFC 9457 problem details.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

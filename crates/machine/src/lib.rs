@@ -25,13 +25,13 @@ mod transaction;
 
 pub use answer::{
     BallotAnswer, BlockAnswer, BlockEventAnswer, CertificateList, CertificateRow, ChainHeaderAnswer,
-    DifferenceAnswer, DifferenceLine, EvidenceAnswer, ForeignLedgerAnswer, ForeignLedgersAnswer,
-    ForeignStatusAnswer, HandOverAnswer, HandOversAnswer, HeaderAnswer, HeadersAnswer, HealthAnswer,
-    KeyAnswer, KnowledgeAnswer, LaneAnswer, LedgerAnswer, MemberAnswer, MembersAnswer, NodeAnswer,
-    NodesAnswer, OutboxAnswer, ParametersAnswer, PermissionAnswer, PermissionsAnswer, ProblemDetails,
-    ProofAnswer, ProposalAnswer, ProposalsAnswer, PublishAnswer, RecordAnswer, RefusedEntryAnswer,
-    ResultAnswer, SnapshotsAnswer, StateAnswer, StatusAnswer, TallyAnswer, TransactionAnswer,
-    TransactionStanding, ValidatorAnswer,
+    ChangeAnswer, DifferenceAnswer, DifferenceLine, EvidenceAnswer, ForeignLedgerAnswer,
+    ForeignLedgersAnswer, ForeignStatusAnswer, HandOverAnswer, HandOversAnswer, HeaderAnswer, HeadersAnswer,
+    HealthAnswer, HistoryAnswer, HistoryRecordAnswer, KeyAnswer, KnowledgeAnswer, LaneAnswer, LedgerAnswer,
+    MemberAnswer, MembersAnswer, NodeAnswer, NodesAnswer, OutboxAnswer, ParametersAnswer, PermissionAnswer,
+    PermissionsAnswer, ProblemDetails, ProofAnswer, ProposalAnswer, ProposalsAnswer, PublishAnswer,
+    RecordAnswer, RefusedEntryAnswer, ResultAnswer, SnapshotsAnswer, StateAnswer, StatusAnswer, TallyAnswer,
+    TransactionAnswer, TransactionStanding, ValidatorAnswer,
 };
 pub use block::{BlockFault, Location, Outcome, Parent, Proposal, build, execute, is_due, next_due};
 pub use chain_header::{CHAIN_HEADERS_MAX, ChainHeader};

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt};
 use tabellion_api::{
-    Announcement, Backend, CertificateLog, CertificateQuery, Fault, Gateway, HeldBlock, Lookup, QueryError,
-    SubmitError, SubscribeError, TransactionState,
+    Announcement, Backend, CertificateLog, CertificateQuery, Fault, Gateway, HeldBlock, History, Lookup,
+    QueryError, SubmitError, SubscribeError, TransactionState,
 };
 use tabellion_client::NodeClient;
 use tabellion_consortium::Genesis;
@@ -21,7 +21,8 @@ use tabellion_ledger::{
 };
 use tabellion_machine::{CertificateList, ChainHeader, HealthAnswer, KnowledgeAnswer, Location};
 use tabellion_pki::{
-    Delivery, ProvedRecord, Stale, Status, certificate, outbox, outbox_entry_key, outbox_key, scheduled,
+    CertificateRecord, Delivery, ProvedRecord, Stale, Status, certificate, outbox, outbox_entry_key,
+    outbox_key, scheduled,
 };
 use tokio::sync::{Semaphore, broadcast};
 
@@ -391,6 +392,13 @@ impl Backend for NodeBackend {
     fn query(&self, query: &CertificateQuery) -> Result<CertificateList, QueryError> {
         let index = self.index.as_ref().ok_or(QueryError::NoIndex)?;
         crate::indexer::query(index, &self.core.provable().state, query)
+    }
+
+    fn history(&self, id: &CertificateId, latest: &CertificateRecord) -> Result<History, QueryError> {
+        let index = self.index.as_ref().ok_or(QueryError::NoIndex)?;
+        let rows = index.history(id).map_err(Fault::new)?;
+        let header = |height| self.core.store().header(height);
+        Ok(crate::history::history(&rows, latest, &header).map_err(Fault::new)?)
     }
 
     fn lookup(&self) -> Option<&dyn Lookup> {

@@ -14,12 +14,14 @@ use tabellion_ledger::{
 use tabellion_machine::{CertificateList, CertificateRow, Checked, Work};
 use tabellion_pki::{
     Action, Checked as CheckedRequest, CheckedEntry, Entry, Evidence, EvidenceKind, Facts, IssuerName,
-    StatusChange, certificate,
+    Reason, Renewal, StatusChange, certificate,
 };
 
 use crate::core::Core;
 use crate::error::NodeError;
-use crate::index::{CrlRow, Index, IndexBlock, IndexRow, Issued, LogBlock, LogLeaf, Question};
+use crate::index::{
+    Change, CrlRow, Index, IndexBlock, IndexRow, Issued, LogBlock, LogLeaf, Publication, Question,
+};
 use crate::store::{Snapshot, StoreError};
 
 /// How long the index may lag behind the newest block on an idle ledger.
@@ -95,6 +97,7 @@ fn block_of(core: &Core, block: &Block) -> IndexBlock {
         let Ok(action) = Action::from_bytes(&transaction.content().action) else { continue };
         let attached: BTreeMap<_, _> =
             transaction.attachments().iter().map(|der| (CertificateId::of(der), der)).collect();
+        gathered.begin(transaction, action.published().len());
         for (place, entry) in action.published().iter().enumerate() {
             let facts = attached.get(&entry.certificate).and_then(|der| Facts::of(der).ok());
             gathered.published(entry, facts.as_ref(), &attached);
@@ -102,8 +105,8 @@ fn block_of(core: &Core, block: &Block) -> IndexBlock {
         }
         match &action {
             Action::Publish(_) | Action::Notice(_) | Action::Relay(_) => {}
-            Action::Change(changes) => gathered.changed(changes, &attached),
-            Action::Renew(renewal) => gathered.ended(&renewal.old, &attached),
+            Action::Change(changes) => gathered.changed(transaction, changes, &attached),
+            Action::Renew(renewal) => gathered.renewed(transaction, renewal, &attached),
         }
     }
     gathered.block
@@ -117,14 +120,15 @@ fn block_of_checked(core: &Core, checked: &[Arc<Checked>], height: Height, time:
         let attachments = one.transaction().attachments().iter();
         let attached: BTreeMap<_, _> = attachments.map(|der| (CertificateId::of(der), der)).collect();
         let id = one.transaction().id();
+        gathered.begin(one.transaction(), request.published().len());
         for (place, CheckedEntry { entry, chain }) in request.published().iter().enumerate() {
             gathered.published(entry, chain.as_ref().map(|(facts, _)| facts), &attached);
             gathered.logged(&id, place, entry, &attached);
         }
         match request {
             CheckedRequest::Publish(_) | CheckedRequest::Notice(_) | CheckedRequest::Relay(_) => {}
-            CheckedRequest::Change(changes) => gathered.changed(changes, &attached),
-            CheckedRequest::Renew(renewal, _) => gathered.ended(&renewal.old, &attached),
+            CheckedRequest::Change(changes) => gathered.changed(one.transaction(), changes, &attached),
+            CheckedRequest::Renew(renewal, _) => gathered.renewed(one.transaction(), renewal, &attached),
         }
     }
     gathered.block
@@ -143,6 +147,14 @@ impl<'a> Gathered<'a> {
         Self { core, height, time, block: IndexBlock::default() }
     }
 
+    /// A transaction that publishes `count` certificates, which follow.
+    fn begin(&mut self, transaction: &Transaction, count: usize) {
+        if count > 0 {
+            let (submitter, rows) = (transaction.submitter(), Vec::with_capacity(count));
+            self.block.publications.push(Publication { transaction: transaction.id(), submitter, rows });
+        }
+    }
+
     /// A publication. Where the certificate is not there, as in the recorded blocks of a ledger of
     /// identifiers, nobody can ask for it by its names.
     fn published(
@@ -151,7 +163,9 @@ impl<'a> Gathered<'a> {
         facts: Option<&Facts>,
         attached: &BTreeMap<CertificateId, &Vec<u8>>,
     ) {
-        self.block.rows.push(row(entry, facts, self.height));
+        if let Some(publication) = self.block.publications.last_mut() {
+            publication.rows.push(row(entry, facts, self.height));
+        }
         if let Some(facts) = facts {
             self.issued(facts, entry.issuer(), attached);
         }
@@ -206,7 +220,6 @@ impl<'a> Gathered<'a> {
     /// A certificate whose status changes. The transaction brings it along, so that an index that is filled
     /// again knows it also where the body that published it is gone.
     fn ended(&mut self, id: &CertificateId, attached: &BTreeMap<CertificateId, &Vec<u8>>) {
-        self.block.changed.push(*id);
         let Some(facts) = attached.get(id).and_then(|der| Facts::of(der).ok()) else { return };
         let Some(record) = certificate(&self.core.provable().state, id) else { return };
         self.block.rows.push(IndexRow {
@@ -223,15 +236,45 @@ impl<'a> Gathered<'a> {
         self.issued(&facts, record.issuer, attached);
     }
 
-    fn changed(&mut self, changes: &[StatusChange], attached: &BTreeMap<CertificateId, &Vec<u8>>) {
-        for change in changes {
-            self.ended(&change.certificate, attached);
-            let Evidence { kind, hash, at, until, .. } = change.evidence;
+    fn changed(
+        &mut self,
+        transaction: &Transaction,
+        changes: &[StatusChange],
+        attached: &BTreeMap<CertificateId, &Vec<u8>>,
+    ) {
+        for StatusChange { certificate, issuer, reason, evidence, .. } in changes {
+            self.ended(certificate, attached);
+            self.recorded(transaction, certificate, *reason, *evidence);
+            let Evidence { kind, hash, at, until, .. } = *evidence;
             if kind == EvidenceKind::Crl {
-                let (issuer, height) = (change.issuer, self.height);
+                let (issuer, height) = (*issuer, self.height);
                 self.block.crls.push(CrlRow { issuer, at, until, hash, height });
             }
         }
+    }
+
+    fn renewed(
+        &mut self,
+        transaction: &Transaction,
+        renewal: &Renewal,
+        attached: &BTreeMap<CertificateId, &Vec<u8>>,
+    ) {
+        self.ended(&renewal.old, attached);
+        let evidence = Evidence::of_renewal(&renewal.old, &renewal.entry.certificate, self.time);
+        self.recorded(transaction, &renewal.old, Some(Reason::Superseded), evidence);
+    }
+
+    /// The next record of a certificate (X.1409 A5).
+    fn recorded(
+        &mut self,
+        transaction: &Transaction,
+        certificate: &CertificateId,
+        reason: Option<Reason>,
+        evidence: Evidence,
+    ) {
+        let (certificate, submitter) = (*certificate, transaction.submitter());
+        let transaction = transaction.id();
+        self.block.changed.push(Change { certificate, transaction, submitter, reason, evidence });
     }
 }
 

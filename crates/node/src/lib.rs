@@ -27,6 +27,7 @@ mod drive;
 pub mod edge;
 mod elsewhere;
 mod error;
+mod history;
 pub mod index;
 mod indexer;
 mod key_watch;

@@ -2,9 +2,7 @@
 
 mod change;
 
-use tabellion_ledger::{
-    CertificateId, Context, Effects, Hash, KeyId, Staged, StateKey, TimeMs, View, cbor, read, sha256,
-};
+use tabellion_ledger::{CertificateId, Context, Effects, KeyId, Staged, StateKey, TimeMs, View, cbor, read};
 
 use crate::action::Entry;
 use crate::check::{Checked, CheckedEntry};
@@ -279,9 +277,4 @@ fn start(
 /// When the next scheduled publication starts; a block is due then.
 pub fn next_start(view: &dyn View) -> Option<TimeMs> {
     read::<ScheduleIndex>(view, &schedule_index_key())?.next
-}
-
-/// The hash that the next record of a certificate carries.
-pub fn record_hash(record: &CertificateRecord) -> Hash {
-    Hash(sha256(&cbor::to_bytes(record)))
 }

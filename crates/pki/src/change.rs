@@ -288,6 +288,21 @@ pub struct Evidence {
     pub number: Number,
 }
 
+impl Evidence {
+    /// What the revocation of a renewed certificate rests on: the certificate in its place, in the block of
+    /// that time.
+    pub fn of_renewal(old: &CertificateId, new: &CertificateId, at: TimeMs) -> Self {
+        Self {
+            kind: EvidenceKind::Renewal,
+            hash: Hash(*new.as_bytes()),
+            signer: *old,
+            at,
+            until: at,
+            number: Number::default(),
+        }
+    }
+}
+
 impl Wire for Evidence {
     fn encode(&self, out: &mut Writer) {
         out.array(6);

@@ -32,7 +32,7 @@ mod verify;
 mod view;
 
 pub use action::{Action, ENTRIES_MAX, Entry, INTERMEDIATES_MAX, Window};
-pub use apply::{Rules, apply, close, next_start, record_hash};
+pub use apply::{Rules, apply, close, next_start};
 pub use change::{Evidence, EvidenceKind, KeySignature, Number, Reason, Renewal, StatusChange};
 pub use check::{Checked, CheckedEntry, CheckedPublish, check, check_recorded};
 pub use composed::{
@@ -56,7 +56,7 @@ pub use notice::{NOTICE_BLOCKS_MAX, NoticeRecord, OptimisationNotice, notice};
 pub use refusal::{ChangeRefusal, EntryRefusal, NoticeRefusal, Refusal, RefusedEntry};
 pub use retention::{retained_until, shortened};
 pub use staleness::{Stale, Staleness};
-pub use state::{CertificateRecord, KeyRecord, Scheduled, Status};
+pub use state::{CertificateRecord, KeyRecord, Scheduled, Status, record_hash};
 pub use verify::{
     ANY_POLICY, AlgorithmSet, CertificateLimits, CertificateRefusal, Chain, ChainCache, DistinguishedName,
     Interval, KeyAlgorithm, Learned, NameRule, NameRules, NameScope, ParameterFault, Place,

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use tabellion_ledger::cbor::{DecodeError, Reader, Wire, Writer};
-use tabellion_ledger::{CertificateId, Hash, Height, KeyId, TimeMs};
+use tabellion_ledger::cbor::{self, DecodeError, Reader, Wire, Writer};
+use tabellion_ledger::{CertificateId, Hash, Height, KeyId, TimeMs, sha256};
 
 use crate::action::Window;
 use crate::change::{Evidence, Reason};
@@ -110,6 +110,30 @@ pub struct CertificateRecord {
     pub previous: Option<Hash>,
 }
 
+impl CertificateRecord {
+    /// The record that a change leaves behind: what the publication said stays as it is.
+    pub fn followed_by(
+        &self,
+        reason: Option<Reason>,
+        evidence: Evidence,
+        submitter: &KeyId,
+        since_height: Height,
+        since_time: TimeMs,
+    ) -> Self {
+        Self {
+            status: Reason::status(reason),
+            reason,
+            sequence: self.sequence + 1,
+            since_height,
+            since_time,
+            submitter: *submitter,
+            evidence: Some(evidence),
+            previous: Some(record_hash(self)),
+            ..self.clone()
+        }
+    }
+}
+
 impl Wire for CertificateRecord {
     fn encode(&self, out: &mut Writer) {
         out.array(13);
@@ -146,6 +170,11 @@ impl Wire for CertificateRecord {
             previous: input.option()?,
         })
     }
+}
+
+/// The hash that the next record of a certificate carries.
+pub fn record_hash(record: &CertificateRecord) -> Hash {
+    Hash(sha256(&cbor::to_bytes(record)))
 }
 
 /// The certificates that carry one key, oldest first.

@@ -320,6 +320,11 @@ pub enum CertCommand {
         #[arg(long)]
         pem: bool,
     },
+    /// Tell every operation on a certificate: when, who, why and upon what evidence. Each record is proved
+    History {
+        /// Certificate file, SHA-256 of a certificate, or - for stdin.
+        certificate: String,
+    },
     /// List certificates from a node's index (no proofs: verify those that matter)
     List(ListArgs),
     /// Tell a domain owner what happens under its names, each with its proof

@@ -5,12 +5,14 @@
 mod ask;
 mod certificates;
 mod chain;
+mod changes;
 mod composed;
 mod consortium;
 mod ct;
 mod ct_client;
 mod events;
 mod key;
+mod history;
 mod limits;
 mod lookup;
 mod ocsp_requests;

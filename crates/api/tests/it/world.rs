@@ -10,8 +10,8 @@ use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 use tabellion_api::{
-    Announcement, Backend, CertificateQuery, Fault, Gateway, HeldBlock, QueryError, Snapshot, SubmitError,
-    SubscribeError, TransactionState,
+    Announcement, Backend, CertificateQuery, Fault, Gateway, HeldBlock, History, QueryError, Snapshot,
+    SubmitError, SubscribeError, TransactionState,
 };
 use tabellion_consortium::{
     CertificateRules, Genesis, GenesisMember, GenesisValidator, LedgerKind, Parameters, Role,
@@ -28,7 +28,8 @@ use tabellion_machine::{
     Outcome, Refusal, Replay, genesis, would_apply,
 };
 use tabellion_pki::{
-    Action, Delivery, Entry, Facts, ProvedRecord, Status, Window, outbox_entry_key, outbox_key,
+    Action, CertificateRecord, Delivery, Entry, Facts, ProvedRecord, Status, Window, outbox_entry_key,
+    outbox_key,
 };
 use tokio::sync::watch;
 
@@ -622,6 +623,10 @@ impl Backend for World {
             certificates: rows[from.min(end)..end].to_vec(),
             indexed_height: inner.replay.header().height.0,
         })
+    }
+
+    fn history(&self, id: &CertificateId, latest: &CertificateRecord) -> Result<History, QueryError> {
+        Ok(crate::history::of(&self.inner().announcements, id, latest))
     }
 
     fn lookup(&self) -> Option<&dyn tabellion_api::Lookup> {

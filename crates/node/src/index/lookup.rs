@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tabellion_api::IssuerKey;
 use tabellion_ledger::{CertificateId, Hash, Height, TimeMs};
 
-use super::{Index, IndexBlock, IndexError, progress, signed, unsigned};
+use super::{Change, Index, IndexBlock, IndexError, progress, signed, unsigned};
 
 /// A certificate that was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,7 +143,7 @@ pub(super) fn put(connection: &Connection, block: &IndexBlock) -> rusqlite::Resu
         )?;
         add.execute(params![bytes(certificate), authority(connection, issuer)?, serial, sha1.as_slice()])?;
     }
-    for certificate in &block.changed {
+    for Change { certificate, .. } in &block.changed {
         let mut mark = connection.prepare_cached(
             "UPDATE issued SET changed = 1 WHERE number = (SELECT number FROM certificate WHERE id = ?1)",
         )?;

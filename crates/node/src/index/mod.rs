@@ -12,6 +12,7 @@
 //!
 //! Absent: what rows a block makes, who may ask.
 
+mod history;
 mod log;
 mod lookup;
 mod question;
@@ -27,6 +28,7 @@ use tabellion_ledger::{CertificateId, Height, KeyId, TimeMs};
 
 use self::log::LogWriter;
 
+pub use self::history::{Change, HistoryRows, Publication};
 pub use self::log::{LogBlock, LogHead, LogLeaf, LogRow};
 pub use self::lookup::{ChangedRow, CrlRow, Found, Issued};
 pub use self::question::{Answer, Cursor, CursorFault, Question};
@@ -64,18 +66,28 @@ pub struct IndexRow {
 /// What a block says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IndexBlock {
-    /// Certificates that are new, or whose row changed.
+    /// What was published.
+    pub publications: Vec<Publication>,
+    /// Certificates whose row changed, or whose publication is not there any more.
     pub rows: Vec<IndexRow>,
     /// Names and keys of issuers.
     pub issuers: Vec<IssuerKey>,
     /// Of the new certificates those that were seen.
     pub issued: Vec<Issued>,
-    /// Certificates whose status changed.
-    pub changed: Vec<CertificateId>,
+    /// Changes of statuses, in order.
+    pub changed: Vec<Change>,
     /// CRLs that were recorded as evidence.
     pub crls: Vec<CrlRow>,
     /// Entries of the log of certificates.
     pub log: LogBlock,
+}
+
+impl IndexBlock {
+    /// Rows that it writes, about.
+    fn row_count(&self) -> usize {
+        let published: usize = self.publications.iter().map(|one| one.rows.len()).sum();
+        published + self.rows.len() + self.changed.len()
+    }
 }
 
 impl From<&[IndexRow]> for IndexBlock {
@@ -255,17 +267,17 @@ impl Writer {
         }
         // A block's rows are one step: where one fails, none of them stays in the batch.
         self.connection.execute_batch("SAVEPOINT block")?;
-        let rows = block.rows.iter().try_for_each(|row| put(&self.connection, row));
         let mut log = self.log.clone();
-        let written = rows
+        let written = put_rows(&self.connection, block)
             .and_then(|()| lookup::put(&self.connection, block))
+            .and_then(|()| history::put(&self.connection, height, block))
             .and_then(|()| log.put(&self.connection, height, &block.log));
         match &written {
             Ok(()) => self.log = log,
             Err(_) => self.connection.execute_batch("ROLLBACK TO block")?,
         }
         self.connection.execute_batch("RELEASE block")?;
-        self.batch = self.batch.map(|before| before + block.rows.len() + block.changed.len());
+        self.batch = self.batch.map(|before| before + block.row_count());
         written
     }
 
@@ -297,23 +309,33 @@ impl Writer {
     }
 }
 
-/// Adds a certificate, or gives a known one its new status.
-fn put(connection: &Connection, row: &IndexRow) -> rusqlite::Result<()> {
+fn put_rows(connection: &Connection, block: &IndexBlock) -> rusqlite::Result<()> {
+    for publication in &block.publications {
+        let number = history::put_publication(connection, publication)?;
+        publication.rows.iter().try_for_each(|row| put(connection, row, Some(number)))?;
+    }
+    block.rows.iter().try_for_each(|row| put(connection, row, None))
+}
+
+/// Adds a certificate, or gives a known one its new status; `publication` is the number of the transaction
+/// that published it.
+fn put(connection: &Connection, row: &IndexRow, publication: Option<i64>) -> rusqlite::Result<()> {
     let id = row.certificate.as_bytes().as_slice();
     let mut known = connection.prepare_cached("SELECT number FROM certificate WHERE id = ?1")?;
     let known: Option<i64> = known.query_row([id], |found| found.get(0)).optional()?;
     if let Some(number) = known {
         let mut change = connection.prepare_cached(
-            "UPDATE certificate SET status = ?2, valid_from = ?3, valid_until = ?4, height = ?5 \
-             WHERE number = ?1",
+            "UPDATE certificate SET status = ?2, valid_from = ?3, valid_until = ?4, height = ?5, \
+             publication = COALESCE(?6, publication) WHERE number = ?1",
         )?;
         let (from, until) = (signed(row.valid_from.0), signed(row.valid_until.0));
-        change.execute(params![number, row.status, from, until, signed(row.height.0)])?;
+        change.execute(params![number, row.status, from, until, signed(row.height.0), publication])?;
         return Ok(());
     }
     let mut add = connection.prepare_cached(
-        "INSERT INTO certificate (id, key, subject, issuer, serial, status, valid_from, valid_until, height) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO certificate \
+         (id, key, subject, issuer, serial, status, valid_from, valid_until, height, publication) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     add.execute(params![
         id,
@@ -325,6 +347,7 @@ fn put(connection: &Connection, row: &IndexRow) -> rusqlite::Result<()> {
         signed(row.valid_from.0),
         signed(row.valid_until.0),
         signed(row.height.0),
+        publication,
     ])?;
     let number = connection.last_insert_rowid();
     let mut text =

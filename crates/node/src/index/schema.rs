@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 /// Version of the layout. An index of another version is dropped and refilled.
-const LAYOUT: i64 = 4;
+const LAYOUT: i64 = 5;
 
 /// `number` is the order of publication. Subjects are also in a trigram index, in small letters, so that a
 /// part of one is found without a walk over all rows. Issuers are few: each stands once, and a walk over
@@ -15,11 +15,21 @@ const LAYOUT: i64 = 4;
 /// (absent until a certificate of it was seen), the serial number, SHA-1 of the certificate. `issued` has a
 /// row for each certificate that was seen; `changed` marks those whose status has ever changed.
 ///
+/// `publication` has a row for each transaction that published certificates, `change` one for each change of
+/// a status, in the order of the ledger: with the record in the state they give all records of a certificate.
+/// `signer` are the keys that signed them, each once.
+///
 /// `ct_entry`, `ct_node` and `ct_root` are the log of Certificate Transparency: leaves in the order of the
 /// ledger, complete inner nodes from level 1 on, CAs at the ends of chains.
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE issuer (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, small TEXT NOT NULL);
+CREATE TABLE signer (number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE);
+CREATE TABLE publication (
+    number INTEGER PRIMARY KEY,
+    txid BLOB NOT NULL,
+    signer INTEGER NOT NULL REFERENCES signer
+);
 CREATE TABLE certificate (
     number INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
@@ -30,7 +40,8 @@ CREATE TABLE certificate (
     status TEXT NOT NULL,
     valid_from INTEGER NOT NULL,
     valid_until INTEGER NOT NULL,
-    height INTEGER NOT NULL
+    height INTEGER NOT NULL,
+    publication INTEGER REFERENCES publication
 );
 CREATE INDEX certificate_expiry ON certificate (valid_until, number);
 CREATE INDEX certificate_issuer ON certificate (issuer, number);
@@ -49,6 +60,16 @@ CREATE TABLE issued (
 CREATE INDEX issued_serial ON issued (serial, authority);
 CREATE INDEX issued_sha1 ON issued (sha1);
 CREATE INDEX issued_changed ON issued (authority, number) WHERE changed = 1;
+CREATE TABLE change (
+    number INTEGER PRIMARY KEY,
+    certificate INTEGER NOT NULL REFERENCES certificate,
+    height INTEGER NOT NULL,
+    txid BLOB NOT NULL,
+    signer INTEGER NOT NULL REFERENCES signer,
+    reason INTEGER,
+    evidence BLOB NOT NULL
+);
+CREATE INDEX change_certificate ON change (certificate, number);
 CREATE TABLE crl (
     authority INTEGER PRIMARY KEY REFERENCES authority,
     at INTEGER NOT NULL,
@@ -104,11 +125,14 @@ pub(super) fn empty(connection: &Connection) -> rusqlite::Result<()> {
         DROP TABLE IF EXISTS ct_root;
         DROP TABLE IF EXISTS ct_node;
         DROP TABLE IF EXISTS ct_entry;
+        DROP TABLE IF EXISTS change;
         DROP TABLE IF EXISTS crl;
         DROP TABLE IF EXISTS issued;
         DROP TABLE IF EXISTS authority;
         DROP TABLE IF EXISTS certificate_text;
         DROP TABLE IF EXISTS certificate;
+        DROP TABLE IF EXISTS publication;
+        DROP TABLE IF EXISTS signer;
         DROP TABLE IF EXISTS issuer;
         DROP TABLE IF EXISTS meta;";
     let layout = format!("PRAGMA user_version = {LAYOUT};");

@@ -1,4 +1,4 @@
-use tabellion_ledger::merkle;
+use tabellion_ledger::{TransactionId, merkle};
 
 use super::*;
 
@@ -26,6 +26,33 @@ fn fill(index: &Index, heights: std::ops::Range<u64>) {
         index.apply(Height(height), 3, &rows[..].into()).unwrap();
     }
     index.commit().unwrap();
+}
+
+fn bytes(number: u8) -> [u8; 32] {
+    [number; 32]
+}
+
+fn change(certificate: u64, number: u8) -> Change {
+    let evidence = tabellion_pki::Evidence {
+        kind: tabellion_pki::EvidenceKind::Ocsp,
+        hash: tabellion_ledger::Hash(bytes(number)),
+        signer: CertificateId(bytes(90)),
+        at: TimeMs(u64::from(number)),
+        until: TimeMs(u64::MAX),
+        number: 7.into(),
+    };
+    Change {
+        certificate: row(certificate).certificate,
+        transaction: TransactionId(bytes(100 + number)),
+        submitter: KeyId(bytes(200 + number % 2)),
+        reason: (number % 2 == 1).then_some(tabellion_pki::Reason::CertificateHold),
+        evidence,
+    }
+}
+
+fn publication(number: u8, rows: &[u64]) -> Publication {
+    let (transaction, submitter) = (TransactionId(bytes(number)), KeyId(bytes(200)));
+    Publication { transaction, submitter, rows: rows.iter().map(|number| row(*number)).collect() }
 }
 
 /// All pages of a question.
@@ -222,7 +249,7 @@ fn certificates_are_found_by_the_names_of_other_protocols() {
         crls: vec![crl(10, 0)],
         ..block(&[1, 2, 5, 6])
     };
-    let changed = vec![row(5).certificate, row(6).certificate];
+    let changed = vec![change(5, 1), change(6, 2)];
     let second = IndexBlock { changed, crls: vec![crl(20, 1), crl(15, 1)], ..IndexBlock::default() };
     let third = IndexBlock { issuers: vec![named(210, 2)], ..IndexBlock::default() };
     let ours = IssuerKey { certificate: id(250), name: hash(1), key: hash(9) };
@@ -347,4 +374,71 @@ fn the_log_ends_where_certificates_were_never_seen() {
     let index = Index::open(folder.path()).unwrap();
     fill_log(&index, 8..10);
     assert_eq!(expected(index.log_head().unwrap()), ended, "for good");
+}
+
+/// X.1409 A5: who published a certificate and each change of its status, in the order of the ledger, with the
+/// block; also after a refill.
+#[test]
+fn what_happened_to_a_certificate_is_kept_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    let id = |number| row(number).certificate;
+    let blocks = [
+        IndexBlock { publications: vec![publication(1, &[1, 2])], ..IndexBlock::default() },
+        IndexBlock { changed: vec![change(1, 1), change(2, 3), change(1, 2)], ..IndexBlock::default() },
+        IndexBlock {
+            publications: vec![publication(2, &[30])],
+            rows: vec![row(40)],
+            changed: vec![change(1, 3), change(40, 1), change(50, 1)],
+            ..IndexBlock::default()
+        },
+    ];
+    let fill = || {
+        for (height, block) in (0..).zip(&blocks) {
+            index.apply(Height(height), 1, block).unwrap();
+        }
+        index.commit().unwrap();
+    };
+    fill();
+    let height = Some(Height(2));
+    let published = |height, number| Some((Height(height), TransactionId(bytes(number)), KeyId(bytes(200))));
+    let table = [
+        (1, published(0, 1), vec![(1, change(1, 1)), (1, change(1, 2)), (2, change(1, 3))]),
+        (2, published(0, 1), vec![(1, change(2, 3))]),
+        (30, published(3, 2), Vec::new()),
+        // Its publication is gone; and nothing was ever seen of the last two.
+        (40, None, vec![(2, change(40, 1))]),
+        (50, None, Vec::new()),
+        (60, None, Vec::new()),
+    ];
+    for refilled in [false, true] {
+        for (number, publication, changes) in &table {
+            let changes = changes.iter().map(|(height, change)| (Height(*height), *change)).collect();
+            let expected = HistoryRows { publication: *publication, changes, height };
+            assert_eq!(index.history(&id(*number)).unwrap(), expected, "{number}, refilled: {refilled}");
+        }
+        index.clear().unwrap();
+        assert_eq!(index.history(&id(1)).unwrap(), HistoryRows::default());
+        fill();
+    }
+}
+
+/// A publication that was dropped at its start, and came again in another block.
+#[test]
+fn the_newest_publication_of_a_certificate_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    let again = Publication { rows: vec![IndexRow { height: Height(1), ..row(1) }], ..publication(2, &[]) };
+    let blocks = [
+        IndexBlock { publications: vec![publication(1, &[1])], ..IndexBlock::default() },
+        IndexBlock { publications: vec![again], ..IndexBlock::default() },
+        // A change brings the row again, and says nothing of the publication.
+        IndexBlock { rows: vec![IndexRow { height: Height(1), ..row(1) }], ..IndexBlock::default() },
+    ];
+    for (height, block) in (0..).zip(&blocks) {
+        index.apply(Height(height), 1, block).unwrap();
+    }
+    index.commit().unwrap();
+    let found = index.history(&row(1).certificate).unwrap().publication;
+    assert_eq!(found, Some((Height(1), TransactionId(bytes(2)), KeyId(bytes(200)))));
 }

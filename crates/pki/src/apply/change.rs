@@ -1,8 +1,8 @@
 //! Status changes and renewals upon the state: which step is allowed, and whether the evidence is fresh.
 
-use tabellion_ledger::{CertificateId, Context, Hash, KeyId, Staged, cbor, read};
+use tabellion_ledger::{CertificateId, Context, KeyId, Staged, cbor, read};
 
-use super::{Rules, apply_entry, record_hash};
+use super::{Rules, apply_entry};
 use crate::change::{Evidence, EvidenceKind, Number, Reason, Renewal, StatusChange};
 use crate::check::CheckedEntry;
 use crate::event::Event;
@@ -67,14 +67,7 @@ pub(super) fn apply_renewal(
         return Err(ChangeRefusal::RenewalTooEarly { from, now }.into());
     }
     let published = apply_entry(entry, by, ctx, rules, state)?;
-    let evidence = Evidence {
-        kind: EvidenceKind::Renewal,
-        hash: Hash(*new.as_bytes()),
-        signer: certificate,
-        at: now,
-        until: now,
-        number: Number::default(),
-    };
+    let evidence = Evidence::of_renewal(&certificate, &new, now);
     let record = put((certificate, record), Some(Reason::Superseded), evidence, by, ctx, state);
     Ok([published, Event::Renewed { certificate, record, by: new }])
 }
@@ -144,17 +137,7 @@ fn put(
     ctx: &Context,
     state: &mut Staged<'_>,
 ) -> CertificateRecord {
-    let record = CertificateRecord {
-        status: Reason::status(reason),
-        reason,
-        sequence: before.sequence + 1,
-        since_height: ctx.height,
-        since_time: ctx.time,
-        submitter: *by,
-        evidence: Some(evidence),
-        previous: Some(record_hash(&before)),
-        ..before
-    };
+    let record = before.followed_by(reason, evidence, by, ctx.height, ctx.time);
     state.put(certificate_key(&certificate), cbor::to_bytes(&record));
     record
 }

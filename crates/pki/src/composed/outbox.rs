@@ -3,10 +3,9 @@
 use tabellion_ledger::{CertificateId, TransactionId, View, Writes, cbor, read};
 
 use super::state::{Outbox, OutboxEntry};
-use crate::apply::record_hash;
 use crate::event::Event;
 use crate::key::{outbox_entry_key, outbox_key};
-use crate::state::CertificateRecord;
+use crate::state::{CertificateRecord, record_hash};
 
 /// Numbers the results among events, without a gap: every new status of a certificate of this ledger. What
 /// came from other ledgers is theirs to give out.

@@ -2,6 +2,7 @@
 
 mod batch;
 mod change;
+mod history;
 mod input;
 mod list;
 mod monitor;
@@ -34,6 +35,7 @@ pub async fn run(command: CertCommand, context: &Context, output: Output) -> Don
         CertCommand::Statement(args) => change::statement(args, context, output).await,
         CertCommand::Verify(args) => verify::run(args, context, output).await,
         CertCommand::Show { certificate, pem } => show::run(&certificate, pem, context, output).await,
+        CertCommand::History { certificate } => history::run(&certificate, context, output).await,
         CertCommand::Monitor(args) => monitor::run(args, context, output).await,
         CertCommand::List(args) => list::run(args, context, output).await,
         CertCommand::Watch { certificates, from_block } => {

@@ -38,6 +38,12 @@ fn kill(consortium: &mut Consortium, places: std::ops::Range<usize>) {
     }
 }
 
+/// Every operation on a certificate by the edge, proved.
+fn history(consortium: &Consortium, folder: &str, file: &str) -> Ran {
+    let args = ["cert", "history", file, "--network", folder, "--max-age", "1d"];
+    tabellion(consortium.path(), &args)
+}
+
 /// What a certificate's status is by the edge, proved.
 fn verify(consortium: &Consortium, folder: &str, file: &str) -> Ran {
     let args = ["cert", "verify", file, "--network", folder, "--max-age", "1d", "--proof-out", "edge.proof"];
@@ -116,6 +122,8 @@ fn an_edge_answers_while_no_validator_can_be_reached_until_its_knowledge_is_too_
     until_ocsp(&mut consortium, &bad, "bad.pem: revoked");
     let offline = ["cert", "verify", "--offline", "edge.proof", "--genesis", "net/genesis.cbor", &bad];
     tabellion(consortium.path(), &offline).check(4, &["revoked"]);
+    let told = history(&consortium, "edge", &bad).check(0, &[]).out;
+    assert!(told.contains("revoked") && told.contains("all 2 records"), "{told}");
     let told = tabellion(consortium.path(), &["edge", "status", "edge", "--json"]).check(0, &[]).json();
     assert_eq!((&told[0]["fresh"], &told[0]["limit_ms"]), (&true.into(), &25_000.into()));
     assert!(told[0]["source"].as_str().unwrap().starts_with("https://127.0.0.1"), "{told:?}");
@@ -132,6 +140,8 @@ fn an_edge_answers_while_no_validator_can_be_reached_until_its_knowledge_is_too_
     until_verified(&mut consortium, "edge", &good, 5);
     verify(&consortium, "edge", &good).check(5, &["knowledge-too-old", "25000 ms are allowed"]);
     verify(&consortium, "edge", &bad).check(4, &["revoked"]);
+    history(&consortium, "edge", &good).check(5, &["knowledge-too-old"]);
+    history(&consortium, "edge", &bad).check(0, &[]);
     until_ocsp(&mut consortium, &good, "trylater");
     until_ocsp(&mut consortium, &bad, "bad.pem: revoked");
     let edge = ["edge", "status", "edge"];

@@ -2,6 +2,7 @@
 //! curl. The CA is the `openssl` command too: docs/status-faces.md, run.
 
 mod ct;
+mod history;
 
 use std::fs;
 use std::net::TcpListener;

@@ -7,7 +7,7 @@ use super::{Beside, CA, Ran};
 
 impl Beside {
     /// The node signs with its member's key for clients that cannot.
-    fn sign_for_others(&self) {
+    pub fn sign_for_others(&self) {
         let file = self.path().join("net/nodes/alpha/node.toml");
         let text = fs::read_to_string(&file).unwrap();
         fs::write(&file, format!("gateway_key = \"../../keys/alpha.pem\"\n{text}")).unwrap();
