@@ -35,6 +35,7 @@ mod relying_party;
 mod replay;
 mod rest;
 mod rules;
+mod shown;
 mod tls;
 mod trust;
 
@@ -64,6 +65,7 @@ pub use relying_party::{RelyingParty, StatusWithProof, proof_file};
 pub use replay::{ChainCheck, ChainFault, ChainReport};
 pub use rest::{CertificateFilter, HEADERS_PAGE};
 pub use rules::LedgerRules;
+pub use shown::shown_certificates;
 pub use tls::{NodeTrust, TlsError, tls_config};
 pub use trust::{ProvedBy, ProvedKey, ProvedStatus, ProvedTransaction, Trust, TrustError};
 

@@ -14,4 +14,5 @@ mod publish;
 mod rest;
 mod rosters;
 mod rules;
+mod tls;
 mod world;
