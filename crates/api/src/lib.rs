@@ -57,4 +57,6 @@ pub use status_faces::{
     AuthorityConfig, AuthorityFault, Clock, OcspRefusal, SignerConfig, StatusAuthorities, StatusConfig,
     StatusFaces, precheck_ocsp_request,
 };
-pub use tls::{FaceCertificate, tls_config, tls_config_of};
+pub use tls::{
+    CaLinks, FaceCertificate, MadeCertificate, NodeCa, NodeCaError, OwnCertificate, tls_config, tls_config_of,
+};

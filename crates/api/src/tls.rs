@@ -1,5 +1,13 @@
 //! TLS of a face: what it shows can be replaced while it runs.
 
+mod node_ca;
+mod own_certificate;
+#[cfg(test)]
+mod tests;
+
+pub use node_ca::{CaLinks, MadeCertificate, NodeCa, NodeCaError};
+pub use own_certificate::OwnCertificate;
+
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::crypto::aws_lc_rs::default_provider;

@@ -36,6 +36,7 @@ mod relying_party;
 mod replay;
 mod rest;
 mod rules;
+mod shown;
 mod tls;
 mod trust;
 
@@ -66,6 +67,7 @@ pub use relying_party::{RelyingParty, StatusWithProof, proof_file};
 pub use replay::{ChainCheck, ChainFault, ChainReport};
 pub use rest::{CertificateFilter, HEADERS_PAGE};
 pub use rules::LedgerRules;
+pub use shown::shown_certificates;
 pub use tls::{NodeTrust, TlsError, tls_config};
 pub use trust::{ProvedBy, ProvedKey, ProvedStatus, ProvedTransaction, Trust, TrustError};
 

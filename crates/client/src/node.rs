@@ -408,7 +408,7 @@ fn wait_query(wait: Duration) -> Vec<(&'static str, String)> {
     }
 }
 
-fn address(text: &str) -> Result<Url, NodeError> {
+pub(crate) fn address(text: &str) -> Result<Url, NodeError> {
     let url = Url::parse(text).ok().filter(|url| url.scheme() == "https" && url.host_str().is_some());
     url.ok_or_else(|| NodeError::Address { text: text.to_owned() })
 }

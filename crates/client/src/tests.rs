@@ -15,4 +15,5 @@ mod publish;
 mod rest;
 mod rosters;
 mod rules;
+mod tls;
 mod world;

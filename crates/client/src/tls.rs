@@ -1,11 +1,16 @@
-//! TLS 1.3 towards a node: by a CA file, or by the pinned key of the node's certificate.
+//! TLS 1.3 towards a node: by a CA file, or by the pinned key of the node or of its certificate.
 
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    WantsVerifier,
+};
 use tabellion_ledger::KeyId;
 use tabellion_pki::Facts;
 use thiserror::Error;
@@ -16,9 +21,11 @@ use crate::certificate::{InputError, read_certificates};
 /// questions private and the events honest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeTrust {
-    /// PEM or DER of the CAs that issue node certificates (`tls-ca.pem` of a network).
+    /// PEM or DER of the CAs that issue node certificates: those of the nodes themselves (`tls-ca.pem` of a
+    /// network), or others.
     Authorities(Vec<u8>),
-    /// SHA-256 of the SubjectPublicKeyInfo of the node's certificate.
+    /// SHA-256 of the SubjectPublicKeyInfo of the node's key, which signs its certificates, or of the key of
+    /// the certificate itself.
     PinnedKey(KeyId),
 }
 
@@ -38,49 +45,76 @@ pub enum TlsError {
 
 /// A TLS 1.3 configuration that trusts nodes in this way.
 pub fn tls_config(trust: &NodeTrust) -> Result<ClientConfig, TlsError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let setup = |error: rustls::Error| TlsError::Setup(error.to_string());
-    let builder = ClientConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(setup)?;
-    let config = match trust {
+    let verifier = match trust {
         NodeTrust::Authorities(bytes) => {
             let mut roots = RootCertStore::empty();
             for certificate in read_certificates(bytes)?.certificates {
                 let der = CertificateDer::from(certificate.der.to_vec());
                 roots.add(der).map_err(|error| TlsError::Authority(error.to_string()))?;
             }
-            builder.with_root_certificates(roots)
+            return Ok(builder()?.with_root_certificates(roots).with_no_client_auth());
         }
-        NodeTrust::PinnedKey(key) => {
-            let verifier = PinnedKeyVerifier { key: *key, provider };
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
-        }
+        NodeTrust::PinnedKey(key) => ByKey { expected: Some(*key), provider: provider() },
     };
-    Ok(config.with_no_client_auth())
+    by_key(verifier)
 }
 
-/// Accepts exactly one key, whatever else the certificate says: the pin is stronger than name and validity.
+/// A TLS 1.3 configuration that takes whoever answers, to look at what it shows. Nothing that matters may
+/// be sent over such a connection, and nothing believed that comes.
+pub(crate) fn tls_config_of_anybody() -> Result<ClientConfig, TlsError> {
+    by_key(ByKey { expected: None, provider: provider() })
+}
+
+fn by_key(verifier: ByKey) -> Result<ClientConfig, TlsError> {
+    let builder = builder()?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(builder.with_no_client_auth())
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {
+    ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|error| TlsError::Setup(error.to_string()))
+}
+
+/// Accepts one key, or any. The one expected is that of the certificate itself, whatever else that says, or
+/// that of a CA in the chain under which the certificate is valid now. A pin is stronger than a name.
 #[derive(Debug)]
-struct PinnedKeyVerifier {
-    key: KeyId,
+struct ByKey {
+    expected: Option<KeyId>,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for PinnedKeyVerifier {
+impl ServerCertVerifier for ByKey {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        intermediates: &[CertificateDer<'_>],
         _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
-        _now: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        let Some(expected) = self.expected else { return Ok(ServerCertVerified::assertion()) };
         let facts = Facts::of(end_entity).map_err(|_| CertificateError::BadEncoding)?;
-        match facts.key == self.key {
-            true => Ok(ServerCertVerified::assertion()),
-            false => Err(CertificateError::ApplicationVerificationFailure.into()),
+        if facts.key == expected {
+            return Ok(ServerCertVerified::assertion());
         }
+        let is_pinned = |der: &&CertificateDer<'_>| Facts::of(der).is_ok_and(|facts| facts.key == expected);
+        let pinned = intermediates.iter().find(is_pinned);
+        let pinned = pinned.ok_or(CertificateError::ApplicationVerificationFailure)?;
+        let mut roots = RootCertStore::empty();
+        roots.add(pinned.clone().into_owned())?;
+        verify_server_cert_signed_by_trust_anchor(
+            &ParsedCertificate::try_from(end_entity)?,
+            &roots,
+            intermediates,
+            now,
+            self.provider.signature_verification_algorithms.all,
+        )?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

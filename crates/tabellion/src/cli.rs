@@ -153,10 +153,10 @@ pub struct NetworkOptions {
     /// Address of a node, for example https://127.0.0.1:8441; several are tried in order
     #[arg(long, global = true, value_name = "URL", env = "TABELLION_NODE", value_delimiter = ',')]
     pub node: Vec<String>,
-    /// CA file (PEM) by which nodes are known
+    /// File with the CAs (PEM) by which nodes are known
     #[arg(long, global = true, value_name = "FILE", env = "TABELLION_CA")]
     pub ca: Option<PathBuf>,
-    /// SHA-256 of the public key of the node's TLS certificate, in place of a CA file
+    /// SHA-256 of the node's public key, or of that of its certificate, in place of a CA file
     #[arg(long, global = true, value_name = "HEX", env = "TABELLION_PIN", conflicts_with = "ca")]
     pub pin: Option<String>,
     /// Genesis document, from which every proof is checked

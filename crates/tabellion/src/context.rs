@@ -4,7 +4,7 @@
 //!
 //! ```toml
 //! nodes = ["https://127.0.0.1:8441", "https://127.0.0.1:8442"]
-//! ca = "tls-ca.pem"            # or: pin = "<SHA-256 of the node's public key>"
+//! ca = "tls-ca.pem"            # the nodes' CAs; or: pin = "<SHA-256 of a node's public key>"
 //! genesis = "genesis.cbor"
 //! key = "keys/user.pem"        # optional: signs transactions
 //!
@@ -109,6 +109,13 @@ impl Context {
         Ok(Self { options, bench, folder, output: self.output, trust: Some(trust) })
     }
 
+    /// This network, seen through one node alone.
+    pub fn through(&self, node: String, trust: NodeTrust) -> Self {
+        let options = NetworkOptions { node: vec![node], ..self.options.clone() };
+        let (bench, folder) = (BenchFile::default(), self.folder.clone());
+        Self { options, bench, folder, output: self.output, trust: Some(trust) }
+    }
+
     /// This network, with the genesis document of a node's folder where none is named.
     pub fn with_genesis(&self, genesis: PathBuf) -> Result<Self, Failure> {
         let mut options = self.options.clone();
@@ -148,6 +155,11 @@ impl Context {
         &self.options.node
     }
 
+    /// The file with the CAs by which the nodes are known.
+    pub fn ca_file(&self) -> Option<&Path> {
+        self.options.ca.as_deref()
+    }
+
     /// How the nodes are known.
     pub fn node_trust(&self) -> Result<NodeTrust, Failure> {
         if let Some(trust) = &self.trust {
@@ -156,8 +168,10 @@ impl Context {
         match (&self.options.ca, &self.options.pin) {
             (Some(path), _) => Ok(NodeTrust::Authorities(read_file(path, "CA file")?)),
             (None, Some(pin)) => Ok(NodeTrust::PinnedKey(parse_pin(pin)?)),
-            (None, None) => Err(Failure::new(Code::Usage, "nothing says how the node is known")
-                .hint("name its CA with --ca FILE (tls-ca.pem of the network), or its key with --pin HEX")),
+            (None, None) => Err(Failure::new(Code::Usage, "nothing says how the node is known").hint(
+                "name its CA with --ca FILE (tls-ca.pem of the network; `tabellion node cas` makes it), or \
+                 its key with --pin HEX",
+            )),
         }
     }
 

@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     ClientError, LightClient, LightError, NodeClient, NodeError, NodeTrust, PublicationOutcome, Publisher,
-    RelyingParty, Submitted,
+    RelyingParty, Submitted, shown_certificates,
 };
 
 use super::world::{NOW, World};
@@ -201,6 +201,10 @@ async fn a_node_is_known_by_its_ca_or_by_its_pinned_key_and_by_nothing_else() {
         let answer = NodeClient::new(&nodes, &trust).unwrap().bytes("/", &[]).await;
         assert_eq!(answer.is_ok(), expected, "{answer:?}");
     }
+    let asked = server.asked.lock().unwrap().len();
+    let shown = shown_certificates(&server.address).await.unwrap();
+    assert_eq!(pem::parse(&server.ca).unwrap().contents(), shown.concat(), "what it shows to anybody");
+    assert_eq!(server.asked.lock().unwrap().len(), asked, "it was asked nothing");
     let plain = NodeClient::new(&["http://127.0.0.1:1".to_owned()], &NodeTrust::PinnedKey(server.key));
     assert!(matches!(plain, Err(NodeError::Address { .. })));
 }

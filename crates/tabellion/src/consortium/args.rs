@@ -38,6 +38,12 @@ The successor has a key of its own, so nothing is restored from a copy. Example,
   tabellion propose replace-validator node-delta               any member, after the probation
   tabellion node remove node-delta                             its member, once the vote is in force";
 
+const CAS_HELP: &str = "\
+Each node shows its CA; it is kept if a node of the ledger has its key, which is proved from the genesis
+document. The file may be old, wrong or missing. After a lost node was replaced, or one joined:
+
+  tabellion node cas --network network --node https://192.0.2.9:8441";
+
 /// `member ...`
 #[derive(Debug, Subcommand)]
 pub enum MemberCommand {
@@ -473,6 +479,14 @@ pub enum NodeCommand {
         /// The node's folder.
         #[arg(value_name = "DIR")]
         data: PathBuf,
+    },
+    /// Bring the file with the nodes' CAs up to date, by which clients know them
+    #[command(after_help = CAS_HELP)]
+    Cas {
+        /// The file, which is made or brought up to date [default: the network's, as --ca or client.toml
+        /// names it]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
 }
 

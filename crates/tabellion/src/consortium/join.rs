@@ -25,13 +25,11 @@ use super::sync::sync;
 use crate::failure::{Code, Done, Failure};
 use crate::moment::now;
 use crate::node_commands::{
-    DATA_FOLDER, GENESIS_FILE, JoinedNode, PEERS_CA_FILE, PeersFile, key_or_new, read_toml, write_joined,
-    write_public,
+    DATA_FOLDER, GENESIS_FILE, JoinedNode, NODE_KEY_FILE, PEERS_CA_FILE, PeersFile, TLS_CA_FILE, key_or_new,
+    read_toml, write_joined, write_public,
 };
 use crate::output::Output;
 
-/// Name of the node's key in its folder.
-const KEY_FILE: &str = "node-key.pem";
 /// How long to wait for the record.
 const WAIT: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -40,7 +38,7 @@ pub async fn join(args: JoinArgs, output: Output) -> Done {
     let invitation: InvitationFile = read_toml(&args.invitation)?;
     let secret = secret_of(&invitation)?;
     let mut party = party(&invitation, &args.data).await?;
-    let key = key_or_new(&args.data.join(KEY_FILE))?;
+    let key = key_or_new(&args.data.join(NODE_KEY_FILE))?;
     let node = node_key_of(&key);
     let id = NodeId(node.ok_or_else(|| Failure::new(Code::Error, "a node's key is Ed25519"))?.id());
     let address = args.address.clone().unwrap_or_else(|| args.listen.to_string());
@@ -59,9 +57,8 @@ pub async fn join(args: JoinArgs, output: Output) -> Done {
         output.line(format!("recorded  node {} of {} in block {height}", invitation.name, invitation.member));
     }
     let JoinArgs { data, listen, rest, .. } = &args;
-    let (name, ledger_name) = (invitation.name.clone(), ledger_name(&party));
-    let peers = peers(&invitation, data)?;
-    write_joined(data, &JoinedNode { name, ledger_name, listen: *listen, rest: *rest, host, peers })?;
+    let (name, peers) = (invitation.name.clone(), peers(&invitation, data)?);
+    write_joined(data, &JoinedNode { name, listen: *listen, rest: *rest, host, peers })?;
     if !args.no_sync && !data.join(DATA_FOLDER).join(STORE_FOLDER).exists() {
         sync(data, output).await?;
     }
@@ -76,10 +73,6 @@ fn peers(invitation: &InvitationFile, data: &Path) -> Result<PeersFile, Failure>
         peers.ca = Some(PEERS_CA_FILE.into());
     }
     Ok(peers)
-}
-
-fn ledger_name(party: &RelyingParty) -> String {
-    party.light().trust().genesis().name.clone()
 }
 
 async fn tell(
@@ -101,9 +94,11 @@ async fn tell(
     }));
     output.say(format!(
         "The other nodes know it from block {} on, when the epoch ends. Start it with:\n  \
-         tabellion node --config {}",
+         tabellion node --config {}\n\
+         Clients know it by {}; from the ledger they get the same with `tabellion node cas --node URL`.",
         (epoch + 1).saturating_mul(epoch_blocks),
-        data.display()
+        data.display(),
+        data.join(TLS_CA_FILE).display()
     ));
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! ```
 mod account;
 mod args;
+mod cas;
 mod change;
 mod desk;
 mod drain;

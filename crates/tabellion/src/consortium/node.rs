@@ -7,6 +7,7 @@ use tabellion_consortium::{Action, Node, Owner, node_key};
 use tabellion_machine::NodeAnswer;
 
 use super::args::NodeCommand;
+use super::cas::cas;
 use super::desk::{Desk, Me, Sought};
 use super::drain::drain;
 use super::invite::{self, generate};
@@ -17,7 +18,7 @@ use super::sync::sync;
 use crate::context::Context;
 use crate::failure::{Code, Done, Failure};
 use crate::moment::now;
-use crate::node_commands::{NEXT_KEY_FILE, NODE_FILE, NodeFile, read_plain_key, read_toml};
+use crate::node_commands::{NEXT_KEY_FILE, NODE_FILE, NodeFile, keep_ca_link, read_plain_key, read_toml};
 use crate::output::Output;
 
 /// Runs a command on nodes of the ledger.
@@ -43,6 +44,7 @@ pub async fn run(command: NodeCommand, context: &Context, output: Output) -> Don
         NodeCommand::Replace(args) => invite::replace(args, context, output).await,
         NodeCommand::Invitations { member } => invite::list(member, context, output).await,
         NodeCommand::CancelInvitation { invitation } => invite::cancel(&invitation, context, output).await,
+        NodeCommand::Cas { out } => cas(out, context, output).await,
         NodeCommand::RotateKey { data } => rotate_key(&data, context, output).await,
     }
 }
@@ -86,6 +88,8 @@ async fn rotate_key(folder: &Path, context: &Context, output: Output) -> Done {
         write_key_file(&next_file, &generate()?, &Protection::PlainText)?;
     }
     let next = read_plain_key(&next_file)?;
+    // Both keys are at hand now, and never again: clients that know the node by the present one follow.
+    keep_ca_link(folder, &present, &next)?;
     let next_key = node_key_of(&next);
     // Otherwise an earlier try came through; the key may even have taken over by now.
     if ![Some(record.key), record.next_key].contains(&next_key) {

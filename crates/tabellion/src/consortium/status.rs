@@ -8,7 +8,7 @@ use tabellion_consortium::{
     Boundary, Committee, Node, NodeKey, NodeRole, Owner, Parameters, Pending, SeatChange, boundary_key,
     committee_key, epoch_of, node_key, parameters_key, pending_key,
 };
-use tabellion_ledger::Height;
+use tabellion_ledger::{Height, KeyId};
 use tabellion_machine::{HealthAnswer, NodeAnswer};
 use tabellion_node::PruneSettings;
 use tabellion_pki::Facts;
@@ -56,17 +56,16 @@ impl Local {
         self.file.prune.as_ref().map(|prune| prune.settings(&self.folder)).unwrap_or_default()
     }
 
-    /// How to speak to this node: its own face, known by the certificate that lies here. Where it has none,
-    /// as the command line says.
+    /// How to speak to this node: its own face, known by the key or the certificate that lies here. Where it
+    /// has none, as the command line says.
     pub fn context(&self, given: &Context, output: Output) -> Result<Context, Failure> {
         let genesis = self.folder.join(&self.file.genesis);
         let Some(rest) = &self.file.rest else { return given.with_genesis(genesis) };
-        let certificate = self.folder.join(&rest.certificate);
-        let found = read_certificates_of(&certificate.display().to_string(), output)?;
-        let shown = found.first().and_then(|certificate| Facts::of(&certificate.der).ok());
-        let shown = shown.ok_or_else(|| {
-            Failure::new(Code::Error, format!("{} holds no certificate", certificate.display()))
-        })?;
+        let pin = match &rest.certificate {
+            Some(certificate) => self.named_key(certificate, output)?,
+            // Its own certificates come from its key.
+            None => self.key.id(),
+        };
         let mut listen = rest.listen;
         if listen.ip().is_unspecified() {
             // Whoever listens everywhere listens here too.
@@ -76,7 +75,18 @@ impl Local {
                 std::net::Ipv6Addr::LOCALHOST.into()
             });
         }
-        given.of_node(format!("https://{listen}"), NodeTrust::PinnedKey(shown.key), genesis, &self.folder)
+        given.of_node(format!("https://{listen}"), NodeTrust::PinnedKey(pin), genesis, &self.folder)
+    }
+
+    /// The key of a certificate that the node's file names.
+    fn named_key(&self, certificate: &Path, output: Output) -> Result<KeyId, Failure> {
+        let certificate = self.folder.join(certificate);
+        let found = read_certificates_of(&certificate.display().to_string(), output)?;
+        let shown = found.first().and_then(|certificate| Facts::of(&certificate.der).ok());
+        let shown = shown.map(|facts| facts.key);
+        shown.ok_or_else(|| {
+            Failure::new(Code::Error, format!("{} holds no certificate", certificate.display()))
+        })
     }
 }
 

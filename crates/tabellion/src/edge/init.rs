@@ -41,7 +41,6 @@ pub async fn init(args: InitArgs, context: &Context, output: Output) -> Done {
     let host = args.host.clone().unwrap_or_else(|| args.rest.ip().to_string());
     let edge = NewEdge {
         name: folder.file_name().map_or("edge".to_owned(), |name| name.to_string_lossy().into_owned()),
-        ledger_name: trust.genesis().name.clone(),
         peers,
         rest: args.rest,
         host,

@@ -3,8 +3,9 @@
 //! ```text
 //! <edge>/edge.toml        the edge's file
 //!        genesis.cbor     the genesis document
-//!        peers-ca.pem     the CA of the nodes that it follows, where it follows some
-//!        tls.pem, tls-key.pem, tls-ca.pem, client.toml    its REST face, and what its clients need
+//!        peers-ca.pem     the CAs of the nodes that it follows, where it follows some
+//!        edge-key.pem     makes the certificates of its REST face; the ledger does not know it
+//!        tls-ca.pem, client.toml    what its clients need
 //!        inbox/           files of blocks; taken/ and refused/ in it
 //!        data/
 //! ```
@@ -20,20 +21,21 @@ use tabellion_consortium::Genesis;
 use tabellion_ledger::Algorithm;
 use tabellion_node::edge::EdgeSettings;
 use tabellion_node::store::StoreConfig;
-use tabellion_node::{Driver, NodeSettings, PoolLimits};
+use tabellion_node::{Driver, NodeSettings, PoolLimits, now};
 use tabellion_pki::Staleness;
 
 use super::files::{
-    CLIENT_FILE, ClientFile, DATA_FOLDER, GENESIS_FILE, PeersFile, PruneFile, RestFile, TLS_CA_FILE, read,
-    read_toml, write_toml,
+    CLIENT_FILE, ClientFile, DATA_FOLDER, GENESIS_FILE, PeersFile, PruneFile, RestFile, TLS_CA_FILE,
+    key_or_new, read, read_toml, write_public, write_toml,
 };
 use super::network::SocketAddrHost;
-use super::run::Face;
 use super::status_file::{STALE_AFTER_S, StatusFile, StatusKeys};
-use super::tls::TlsCa;
+use super::tls::{Face, hosts_of, node_ca, pem_of};
 
 /// Name of an edge's file in its folder.
 pub const EDGE_FILE: &str = "edge.toml";
+/// Name of its key.
+const EDGE_KEY_FILE: &str = "edge-key.pem";
 /// Name of its inbox.
 const INBOX: &str = "inbox";
 
@@ -45,6 +47,9 @@ pub struct EdgeFile {
     pub name: String,
     /// The genesis document.
     pub genesis: PathBuf,
+    /// The Ed25519 key that makes the certificates of its REST face, PKCS#8 PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
     /// Folder of its data.
     pub data: PathBuf,
     /// Folder in which files of `tabellion edge export` are laid.
@@ -85,8 +90,6 @@ pub struct EdgeSetup {
 pub struct NewEdge {
     /// Its name.
     pub name: String,
-    /// The ledger's name.
-    pub ledger_name: String,
     /// Nodes that it follows.
     pub peers: Option<PeersFile>,
     /// Where it listens for REST, and its host as its certificate names it.
@@ -123,7 +126,9 @@ pub fn setup_edge(folder: &Path) -> Result<EdgeSetup> {
     let file = EdgeFile::read(folder)?;
     let peers = file.peers.as_ref().map_or(Ok(Vec::new()), |peers| peers.clients(folder))?;
     let peers: Vec<_> = peers.into_iter().map(Arc::new).collect();
-    let face = file.rest.as_ref().map(|rest| Face::open(rest, folder)).transpose()?;
+    let key = file.key.as_ref().map(|key| folder.join(key));
+    let face = file.rest.as_ref().map(|rest| Face::open(rest, folder, key.as_deref(), now()));
+    let face = face.transpose()?;
     let status = file.status.clone().map(|mut status| {
         // One rule for all faces, unless the file says otherwise.
         status.stale_after_s.get_or_insert(file.stale_after_s);
@@ -154,22 +159,17 @@ pub fn setup_edge(folder: &Path) -> Result<EdgeSetup> {
     Ok(EdgeSetup { settings, face, status })
 }
 
-/// A key that nobody knows: an edge signs nothing.
+/// A key that nobody knows: an edge signs nothing for the ledger.
 pub fn any_seed() -> Result<[u8; 32]> {
     SigningKey::generate(Algorithm::Ed25519)?.ed25519_seed().context("an Ed25519 key has a seed")
 }
 
-/// Writes an edge's folder beside its genesis document: a CA of its own for its REST face, the edge's file
-/// (last: a folder with it is complete), and what clients of it need.
+/// Writes an edge's folder beside its genesis document: a key for its REST face, what clients of it need, and
+/// the edge's file (last: a folder with it is complete).
 pub fn write_edge(folder: &Path, edge: &NewEdge) -> Result<()> {
-    let NewEdge { name, ledger_name, peers, rest, host, status, stale_after_s } = edge;
-    let ca = TlsCa::open(folder, ledger_name)?;
-    let mut hosts = vec![host.clone()];
-    if host.starts_with("127.") || host == "localhost" {
-        hosts.push("localhost".to_owned());
-    }
-    let (certificate, key) = (PathBuf::from("tls.pem"), PathBuf::from("tls-key.pem"));
-    ca.issue(&hosts, &folder.join(&certificate), &folder.join(&key))?;
+    let NewEdge { name, peers, rest, host, status, stale_after_s } = edge;
+    let ca = node_ca(&key_or_new(&folder.join(EDGE_KEY_FILE))?)?;
+    write_public(&folder.join(TLS_CA_FILE), pem_of([ca.certificate()]).as_bytes())?;
     let client = ClientFile {
         nodes: vec![format!("https://{}", SocketAddrHost { host, port: rest.port() })],
         ca: TLS_CA_FILE.into(),
@@ -180,11 +180,18 @@ pub fn write_edge(folder: &Path, edge: &NewEdge) -> Result<()> {
     let file = EdgeFile {
         name: name.clone(),
         genesis: GENESIS_FILE.into(),
+        key: Some(EDGE_KEY_FILE.into()),
         data: DATA_FOLDER.into(),
         inbox: Some(INBOX.into()),
         stale_after_s: *stale_after_s,
         peers: peers.clone(),
-        rest: Some(RestFile { listen: *rest, certificate, key, rate_per_second: None }),
+        rest: Some(RestFile {
+            listen: *rest,
+            hosts: hosts_of(host),
+            certificate: None,
+            key: None,
+            rate_per_second: None,
+        }),
         status: status.map(StatusFile::new),
         prune: None,
     };

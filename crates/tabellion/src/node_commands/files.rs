@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! <network>/genesis.cbor        the genesis document
-//!           tls-ca.pem          the CA of the nodes' REST certificates; tls-ca-key.pem its key
+//!           tls-ca.pem          what clients know the nodes by: each node's own CA
 //!           client.toml         what clients need: nodes, ca, genesis, key
 //!           keys/<member>.pem   members' signing keys
-//!           nodes/<name>/node.toml, node-key.pem, node-key-next.pem, tls.pem, tls-key.pem, data/
+//!           nodes/<name>/node.toml, node-key.pem, node-key-next.pem, node-key-chain.pem, data/
 //! ```
 
 use std::fs;
@@ -28,15 +28,13 @@ use super::status_file::StatusFile;
 pub const GENESIS_FILE: &str = "genesis.cbor";
 /// Name of the clients' file in a network's folder.
 pub const CLIENT_FILE: &str = "client.toml";
-/// Name of the CA of REST certificates in a network's folder.
+/// Name of the file with the nodes' CAs in a network's folder.
 pub const TLS_CA_FILE: &str = "tls-ca.pem";
-/// Name of that CA's key.
-pub const TLS_CA_KEY_FILE: &str = "tls-ca-key.pem";
 /// Name of a node's file in its folder.
 pub const NODE_FILE: &str = "node.toml";
 /// Name of the folder of a node's data in its folder.
 pub const DATA_FOLDER: &str = "data";
-/// Name of the CA of other nodes' REST certificates in a node's folder.
+/// Name of the file with other nodes' CAs in a node's folder.
 pub const PEERS_CA_FILE: &str = "peers-ca.pem";
 
 /// Name of a node's next key in its folder, until that takes over.
@@ -88,10 +86,10 @@ pub struct NodeFile {
 pub struct PeersFile {
     /// Their URLs.
     pub nodes: Vec<String>,
-    /// The CA of their certificates, PEM.
+    /// The CAs of their certificates, PEM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
-    /// Or the SHA-256 of the public key of their certificate.
+    /// Or the SHA-256 of their public key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<KeyId>,
 }
@@ -149,10 +147,15 @@ fn yes() -> bool {
 pub struct RestFile {
     /// Where clients connect to.
     pub listen: SocketAddr,
-    /// The certificate chain, PEM.
-    pub certificate: PathBuf,
+    /// Host names and addresses by which clients reach it, for the certificate that the node makes itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// Another certificate in place of the node's own, with its chain, PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
     /// Its key, PEM.
-    pub key: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
     /// Requests per second that one client may send for long; 0 = no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_per_second: Option<u32>,
@@ -171,7 +174,7 @@ pub struct FollowerFile {
 pub struct ClientFile {
     /// URLs of the nodes.
     pub nodes: Vec<String>,
-    /// The CA of the nodes' certificates.
+    /// The CAs of the nodes' certificates.
     pub ca: PathBuf,
     /// The genesis document.
     pub genesis: PathBuf,

@@ -18,8 +18,9 @@ pub use dev::{DevArgs, dev};
 pub use edge_file::{EDGE_FILE, EdgeFile, EdgeSetup, NewEdge, any_seed, setup_edge, write_edge};
 pub use files::{
     CLIENT_FILE, ClientFile, DATA_FOLDER, GENESIS_FILE, NEXT_KEY_FILE, NODE_FILE, NodeFile, PEERS_CA_FILE,
-    PeersFile, key_or_new, read, read_plain_key, read_toml, write_public, write_secret,
+    PeersFile, TLS_CA_FILE, key_or_new, read, read_plain_key, read_toml, write_public, write_secret,
 };
-pub use network::{JoinedNode, NetworkCommand, network, write_joined};
+pub use network::{JoinedNode, NODE_KEY_FILE, NetworkCommand, network, write_joined};
 pub use run::{NodeArgs, node};
 pub use running::FaceKeys;
+pub use tls::{keep_ca_link, pem_of};

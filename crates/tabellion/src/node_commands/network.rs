@@ -13,7 +13,10 @@ use super::files::{
     TLS_CA_FILE, key_or_new, read_toml, write_public, write_toml,
 };
 use super::plan::{Plan, PlanValidator, genesis};
-use super::tls::TlsCa;
+use super::tls::{hosts_of, node_ca_of, pem_of};
+
+/// Name of a node's key in its folder.
+pub const NODE_KEY_FILE: &str = "node-key.pem";
 
 /// A plan to start from.
 const SAMPLE: &str = include_str!("sample_plan.toml");
@@ -74,10 +77,10 @@ pub fn write_network(plan: &Plan, base: &Path, out: &Path, time: TimeMs) -> Resu
     for anchor in left_out {
         eprintln!("trusted CA left out: {anchor}");
     }
-    let ca = TlsCa::open(out, &plan.name)?;
+    write_cas(plan, out)?;
     let document = cbor::to_bytes(&made);
     for validator in &plan.validators {
-        write_node(validator, out, &ca)?;
+        write_node(validator, out)?;
         write_public(&out.join("nodes").join(&validator.name).join(GENESIS_FILE), &document)?;
     }
     let key = plan.members.iter().find(|member| member.keys.is_empty());
@@ -91,6 +94,22 @@ pub fn write_network(plan: &Plan, base: &Path, out: &Path, time: TimeMs) -> Resu
     // Last: a folder with a genesis document is complete.
     write_public(&out.join(GENESIS_FILE), &document)?;
     Ok(made)
+}
+
+/// Writes what clients know the nodes by. A node whose key is elsewhere is added later: its operator hands
+/// its CA over, or clients fetch it and check it against the ledger (`tabellion node cas`).
+fn write_cas(plan: &Plan, out: &Path) -> Result<()> {
+    let mut cas = String::new();
+    for PlanValidator { name, key, .. } in &plan.validators {
+        if key.is_some() {
+            eprintln!(
+                "node {name} brings its key: once it runs, `tabellion node cas` adds it to {TLS_CA_FILE}"
+            );
+            continue;
+        }
+        cas += &pem_of([node_ca_of(&out.join("nodes").join(name).join(NODE_KEY_FILE))?.certificate()]);
+    }
+    write_public(&out.join(TLS_CA_FILE), cas.as_bytes())
 }
 
 fn host_and_port(address: &str) -> Result<(&str, u16)> {
@@ -108,24 +127,23 @@ fn listener(address: &str) -> Result<SocketAddr> {
 pub struct JoinedNode {
     /// Its name.
     pub name: String,
-    /// The ledger's name.
-    pub ledger_name: String,
     /// Where it listens for other nodes.
     pub listen: SocketAddr,
     /// Where it listens for clients.
     pub rest: SocketAddr,
-    /// Its host, as its REST certificate names it.
+    /// Its host, as its certificate for clients names it.
     pub host: String,
     /// Nodes that it fetches from.
     pub peers: PeersFile,
 }
 
-/// Writes the folder of a node that joined, beside its key and its genesis document: a CA of its own for its
-/// REST face, the node's file, and what clients of this node need.
+/// Writes the folder of a node that joined, beside its key and its genesis document: the node's file, and
+/// what clients of this node need.
 pub fn write_joined(folder: &Path, node: &JoinedNode) -> Result<()> {
-    let JoinedNode { name, ledger_name, listen, rest, host, peers } = node;
-    let ca = TlsCa::open(folder, ledger_name)?;
-    write_node_files(folder, name, *listen, *rest, host, &ca, Some(peers.clone()))?;
+    let JoinedNode { name, listen, rest, host, peers } = node;
+    let ca = node_ca_of(&folder.join(NODE_KEY_FILE))?;
+    write_public(&folder.join(TLS_CA_FILE), pem_of([ca.certificate()]).as_bytes())?;
+    write_node_file(folder, name, *listen, *rest, host, Some(peers.clone()))?;
     let client = ClientFile {
         nodes: vec![format!("https://{}", SocketAddrHost { host, port: rest.port() })],
         ca: TLS_CA_FILE.into(),
@@ -152,38 +170,33 @@ impl std::fmt::Display for SocketAddrHost<'_> {
     }
 }
 
-fn write_node(validator: &PlanValidator, out: &Path, ca: &TlsCa) -> Result<()> {
+fn write_node(validator: &PlanValidator, out: &Path) -> Result<()> {
     let PlanValidator { name, address, rest, .. } = validator;
     let folder = out.join("nodes").join(name);
     let (host, _) = host_and_port(rest)?;
-    write_node_files(&folder, name, listener(address)?, listener(rest)?, host, ca, None)
+    write_node_file(&folder, name, listener(address)?, listener(rest)?, host, None)
 }
 
-fn write_node_files(
+fn write_node_file(
     folder: &Path,
     name: &str,
     listen: SocketAddr,
     rest: SocketAddr,
     host: &str,
-    ca: &TlsCa,
     peers: Option<PeersFile>,
 ) -> Result<()> {
-    let mut hosts = vec![host.to_owned()];
-    if host.starts_with("127.") || host == "localhost" {
-        hosts.push("localhost".to_owned());
-    }
-    ca.issue(&hosts, &folder.join("tls.pem"), &folder.join("tls-key.pem"))?;
     let file = NodeFile {
         name: name.to_owned(),
         genesis: GENESIS_FILE.into(),
-        key: "node-key.pem".into(),
+        key: NODE_KEY_FILE.into(),
         data: DATA_FOLDER.into(),
         listen,
         index: true,
         rest: Some(RestFile {
             listen: rest,
-            certificate: "tls.pem".into(),
-            key: "tls-key.pem".into(),
+            hosts: hosts_of(host),
+            certificate: None,
+            key: None,
             rate_per_second: None,
         }),
         ct: None,

@@ -5,22 +5,19 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tabellion_api::{FaceCertificate, FaceConfig, Gateway, ServerConfig, tls_config_of};
+use tabellion_api::Gateway;
 use tabellion_consortium::{Genesis, NodeKey};
 use tabellion_engine::{Pace, Peer, PeerAddress};
 use tabellion_node::core::Seeds;
 use tabellion_node::store::StoreConfig;
-use tabellion_node::{Driver, EngineSettings, FaceSettings, NodeSettings, PoolLimits, PruneSettings};
+use tabellion_node::{Driver, EngineSettings, NodeSettings, PoolLimits, PruneSettings, now};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::files::{
-    NEXT_KEY_FILE, NODE_FILE, NodeFile, RestFile, node_seed, read, read_plain_key, read_toml,
-};
+use super::files::{NEXT_KEY_FILE, NODE_FILE, NodeFile, node_seed, read, read_plain_key, read_toml};
 use super::gateway::KeyGateway;
 use super::running::{Running, key_file, run_all};
 use super::status_file::StatusKeys;
+use super::tls::Face;
 use crate::consortium::NodeCommand;
 
 /// Runs one node of a network, or governs nodes.
@@ -88,22 +85,12 @@ pub async fn run_until_stopped(nodes: Vec<Running>) -> Result<()> {
 pub struct Setup {
     /// What the node is told.
     pub settings: NodeSettings,
-    /// The certificate of its REST face, and where it came from.
+    /// The certificate of its REST face.
     pub face: Option<Face>,
     /// The keys of its status faces, and where they came from.
     pub status: Option<StatusKeys>,
     /// How bodies are deleted on request.
     pub prune: PruneSettings,
-}
-
-/// The certificate of a REST face and its files.
-pub struct Face {
-    /// What is shown.
-    pub certificate: Arc<FaceCertificate>,
-    /// The chain, PEM.
-    pub certificate_file: PathBuf,
-    /// Its key, PEM.
-    pub key_file: PathBuf,
 }
 
 /// Reads a node's file and all that it names. `run` says which of its keys it runs under; otherwise the state
@@ -119,7 +106,8 @@ pub fn setup(file: &Path, run: Option<&NodeKey>) -> Result<Setup> {
     let gateway = gateway.map(|key| KeyGateway::new(ledger, key) as Arc<dyn Gateway>);
     let followers: Result<Vec<Peer>> =
         node.followers.iter().map(|follower| follower_peer(&follower.key)).collect();
-    let face = node.rest.as_ref().map(|rest| Face::open(rest, folder)).transpose()?;
+    let key = run.and_then(|key| key_file(file, key)).unwrap_or_else(|| folder.join(&node.key));
+    let face = node.rest.as_ref().map(|rest| Face::open(rest, folder, Some(&key), now())).transpose()?;
     let status = node.status.as_ref().map(|status| StatusKeys::open(status, folder)).transpose()?;
     let others = node.peers.as_ref().map_or(Ok(Vec::new()), |peers| peers.clients(folder))?;
     let settings = NodeSettings {
@@ -163,43 +151,4 @@ fn follower_peer(key: &str) -> Result<Peer> {
         bail!("a follower's key is 64 hexadecimal digits; '{key}' is not");
     }
     Ok(Peer { key: tabellion_engine::NodeKey(bytes), address: PeerAddress::Unknown })
-}
-
-impl Face {
-    /// Reads the files. Paths are relative to `folder`.
-    pub fn open(rest: &RestFile, folder: &Path) -> Result<Self> {
-        let (certificate_file, key_file) = (folder.join(&rest.certificate), folder.join(&rest.key));
-        let (certificates, key) = read_certificate(&certificate_file, &key_file)?;
-        let certificate = FaceCertificate::new(certificates, key).context(UNUSABLE)?;
-        Ok(Self { certificate, certificate_file, key_file })
-    }
-
-    /// Reads the files again.
-    pub fn renew(&self) -> Result<()> {
-        let (certificates, key) = read_certificate(&self.certificate_file, &self.key_file)?;
-        self.certificate.replace(certificates, key).context(UNUSABLE)
-    }
-
-    /// What the node is told.
-    pub fn settings(&self, rest: &RestFile) -> Result<FaceSettings> {
-        let tls = tls_config_of(self.certificate.clone()).context(UNUSABLE)?;
-        let mut face = FaceConfig::default();
-        if let Some(rate) = rest.rate_per_second {
-            (face.rate_per_second, face.rate_burst) = (rate, rate.saturating_mul(2));
-        }
-        Ok(FaceSettings { listen: rest.listen, tls, face, server: ServerConfig::default() })
-    }
-}
-
-const UNUSABLE: &str = "the REST certificate and its key cannot be used";
-
-/// A certificate with its chain, and its key.
-type Certificate = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
-fn read_certificate(certificate_file: &Path, key_file: &Path) -> Result<Certificate> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(certificate_file)?).collect();
-    let certificates = certificates.with_context(|| format!("{} is not PEM", certificate_file.display()))?;
-    let key = PrivateKeyDer::from_pem_slice(&read(key_file)?)
-        .with_context(|| format!("{} holds no private key", key_file.display()))?;
-    Ok((certificates, key))
 }

@@ -8,16 +8,17 @@ use tabellion_client::{node_key_of, read_key_file};
 use tabellion_consortium::NodeKey;
 use tabellion_node::store::{Store, StoreConfig};
 use tabellion_node::sync::STORE_FOLDER;
-use tabellion_node::{Drain, DrainProgress, Node, PruneError, PruneSettings};
+use tabellion_node::{Drain, DrainProgress, Node, PruneError, PruneSettings, now};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::control::{Answer, Asked, Control, DiskNumbers, PruneNumbers, Request};
 use super::files::{NEXT_KEY_FILE, NodeFile, read_toml, replace_file};
-use super::run::{Face, Setup, setup};
+use super::run::{Setup, setup};
 use super::status_file::StatusKeys;
+use super::tls::Face;
 
-/// How often files are looked at: a certificate that was renewed, a key that took over.
+/// How often is looked whether a certificate is due, was renewed on disk, or a key took over.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// A node that runs, and the files it came from.
@@ -38,9 +39,6 @@ pub struct Running {
 /// Where the answers to a request go.
 type Answers = mpsc::UnboundedSender<Answer>;
 
-/// When the files of a certificate were written.
-type Stamp = [FileStamp; 2];
-
 /// When a file was written, and its length.
 pub type FileStamp = Option<(SystemTime, u64)>;
 
@@ -50,37 +48,31 @@ pub fn stamp(path: &Path) -> FileStamp {
     Some((meta.modified().ok()?, meta.len()))
 }
 
-/// Certificates and keys of a node's faces, which may be renewed on disk.
+/// Certificates and keys of a node's faces, which are renewed while it runs.
 pub struct FaceKeys {
     face: Option<Face>,
-    face_files: Option<Stamp>,
     status: Option<StatusKeys>,
 }
 
 impl FaceKeys {
     /// As they were read.
     pub fn new(face: Option<Face>, status: Option<StatusKeys>) -> Self {
-        Self { face_files: face.as_ref().map(Face::stamp), face, status }
+        Self { face, status }
     }
 
-    /// Takes over what was renewed since the last look.
+    /// Takes over what was renewed since the last look, and renews what is due.
     pub fn renew(&mut self, name: &str) {
-        self.renew_certificate(name);
+        match self.face.as_mut().map_or(Ok(false), |face| face.renew(now())) {
+            Ok(false) => {}
+            Ok(true) => eprintln!("node {name} shows a new certificate"),
+            Err(error) => eprintln!("warning: the renewed certificate is not used: {error:#}"),
+        }
         self.renew_status_keys(name);
     }
 
-    /// Shows a certificate that was renewed on disk; one that cannot be used is left alone.
-    fn renew_certificate(&mut self, name: &str) {
-        let Some(face) = &self.face else { return };
-        let stamp = face.stamp();
-        if self.face_files == Some(stamp) {
-            return;
-        }
-        self.face_files = Some(stamp);
-        match face.renew() {
-            Ok(()) => eprintln!("node {name} shows its renewed certificate"),
-            Err(error) => eprintln!("warning: the renewed certificate is not used: {error:#}"),
-        }
+    /// Shows a certificate of the key in this file.
+    fn run_under(&mut self, key: &Path) -> Result<()> {
+        self.face.as_mut().map_or(Ok(()), |face| face.run_under(key, now()))
     }
 
     /// Answers OCSP and signs CRLs with keys that were renewed on disk.
@@ -101,7 +93,11 @@ impl Running {
         let control = Control::open(&data)?;
         let store = data.join(STORE_FOLDER);
         let node = Node::start(settings).await?;
-        let (file, keys, unknown) = (file.to_owned(), FaceKeys::new(face, status), None);
+        let (file, mut keys, unknown) = (file.to_owned(), FaceKeys::new(face, status), None);
+        // The state chose the key, not the file.
+        if let Some(key) = key_file(&file, &node.core().key()) {
+            keys.run_under(&key)?;
+        }
         let running = Self { file, name, node, keys, control, store, prune, unknown };
         running.settle_key();
         Ok(running)
@@ -272,12 +268,6 @@ fn key_in(file: &Path) -> Option<NodeKey> {
 pub fn key_file(file: &Path, key: &NodeKey) -> Option<PathBuf> {
     let node: NodeFile = read_toml(file).ok()?;
     [folder(file).join(&node.key), next_key_file(file)].into_iter().find(|path| key_in(path) == Some(*key))
-}
-
-impl Face {
-    fn stamp(&self) -> Stamp {
-        [&self.certificate_file, &self.key_file].map(|path| stamp(path))
-    }
 }
 
 /// Runs nodes until `stopped` resolves, one of them fails, or all were taken out of service.

@@ -117,6 +117,11 @@ fn an_edge_answers_while_no_validator_can_be_reached_until_its_knowledge_is_too_
     until_verified(&mut consortium, "edge", &bad, 0);
     until_ocsp(&mut consortium, &bad, "bad.pem: good");
 
+    // It proves what the ledger says, also that its own key is no node's.
+    let edge = format!("https://{rest}");
+    let cas = consortium.run(&["node", "cas", "--node", &edge, "--out", "edge-ca.pem"]);
+    cas.check(6, &["the ledger has no node with key", "edge-ca.pem stays as it is"]);
+
     revoke(&consortium, &bad, &der);
     until_verified(&mut consortium, "edge", &bad, 4);
     until_ocsp(&mut consortium, &bad, "bad.pem: revoked");

@@ -1,8 +1,10 @@
 //! The bad days of an operator, with real processes: docs/governance.md from "Planned maintenance" on, run.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
+use tabellion_consortium::NodeKey;
 use tabellion_corpus::{KeyKind, TestCa};
 
 use crate::consortium::{Consortium, EPOCH_BLOCKS, pem};
@@ -107,6 +109,8 @@ pub fn rotate_the_key_of_a_member(consortium: &mut Consortium, member: &'static 
 pub fn rotate_the_key_of_a_node(consortium: &mut Consortium, place: usize, member: &str, folder: &str) {
     let before = status(consortium, folder);
     assert!(is_well(&before), "{before}");
+    let ca = format!("{member}-old-ca.pem");
+    cas(consortium, folder, &ca).check(0, &["-old-ca.pem: 1"]);
     consortium.sign(member, &["node", "rotate-key", folder]);
     consortium.sign(member, &["node", "rotate-key", folder]);
     consortium.until("the node changes over by itself", |consortium| {
@@ -118,6 +122,7 @@ pub fn rotate_the_key_of_a_node(consortium: &mut Consortium, place: usize, membe
     consortium.until("the key file is in its place", |_| !next.exists());
     assert!(consortium.nodes[place].try_wait().unwrap().is_none(), "in the same process");
     until_it_votes(consortium, folder);
+    clients_follow(consortium, folder, &ca);
 }
 
 /// Votes of before count for nothing: under a key that is new to its disk a node first doubts, until the
@@ -137,14 +142,73 @@ fn height(consortium: &Consortium) -> u64 {
     ledger[0]["height"].as_u64().unwrap()
 }
 
-/// The face shows a certificate that was renewed on disk, without a restart: the status command knows the
-/// node by the certificate that lies in its folder.
-fn renew_the_certificate_of_a_face(consortium: &mut Consortium) {
-    let (alpha, path) = (folder("alpha"), consortium.path().to_owned());
-    for file in ["tls.pem", "tls-key.pem"] {
-        fs::copy(path.join(folder("bravo")).join(file), path.join(&alpha).join(file)).unwrap();
+/// Where clients reach the node of a folder.
+fn url(consortium: &Consortium, folder: &str) -> String {
+    let text = fs::read_to_string(consortium.path().join(folder).join("node.toml")).unwrap();
+    let node: toml::Value = toml::from_str(&text).unwrap();
+    format!("https://{}", node["rest"]["listen"].as_str().unwrap())
+}
+
+/// Brings the file up to date by which clients know the node of a folder.
+fn cas(consortium: &Consortium, folder: &str, file: &str) -> Ran {
+    consortium.run(&["node", "cas", "--node", &url(consortium, folder), "--out", file])
+}
+
+/// What a client that is not ours says to a node that it knows by a file of CAs.
+fn curl(consortium: &Consortium, folder: &str, ca: &str) -> bool {
+    let mut curl = Command::new("curl");
+    curl.args(["-sf", "--cacert", ca, &format!("{}/v1/ledger", url(consortium, folder))]);
+    curl.current_dir(consortium.path()).output().unwrap().status.success()
+}
+
+/// Clients that know a node by its old CA go on without a touch; so do those that know it by its new one,
+/// which the ledger tells, or by the pin of its new key.
+fn clients_follow(consortium: &Consortium, folder: &str, old_ca: &str) {
+    assert!(curl(consortium, folder, old_ca), "by the old CA");
+    let node = url(consortium, folder);
+    let key = status(consortium, folder)["node"]["key"].as_str().unwrap().to_owned();
+    let mut raw = [0; 32];
+    hex::decode_to_slice(key, &mut raw).unwrap();
+    let pin = NodeKey(raw).id().to_string();
+    let named = ["--node", &node, "--genesis", "net/genesis.cbor"];
+    for known in [["--pin", &pin], ["--ca", old_ca]] {
+        tabellion(consortium.path(), &[&["ledger", "status"][..], &named, &known].concat()).check(0, &[]);
     }
-    consortium.until("the renewed certificate is shown", |consortium| is_well(&status(consortium, &alpha)));
+    let updated = cas(consortium, folder, old_ca).check(0, &["-old-ca.pem: 1"]);
+    assert!(updated.out.contains("proved") && updated.out.contains("dropped"), "{updated:?}");
+    assert!(curl(consortium, folder, old_ca), "by the new CA");
+}
+
+/// A face with a certificate of the operator's own shows what is renewed on disk, without a restart: the
+/// status command knows the node by the certificate that lies in its folder.
+fn renew_the_certificate_of_a_face(consortium: &mut Consortium) {
+    let (alpha, path) = (folder("alpha"), consortium.path().join(folder("alpha")));
+    let lay = || {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        fs::write(path.join("tls.pem"), made.cert.pem()).unwrap();
+        fs::write(path.join("tls-key.pem"), made.signing_key.serialize_pem()).unwrap();
+    };
+    lay();
+    let text = fs::read_to_string(path.join("node.toml")).unwrap();
+    let named = "[rest]\ncertificate = \"tls.pem\"\nkey = \"tls-key.pem\"";
+    fs::write(path.join("node.toml"), text.replace("[rest]", named)).unwrap();
+    restart(consortium, 0, &alpha);
+    consortium.until("the operator's certificate is shown", |c| is_well(&status(c, &alpha)));
+    lay();
+    consortium.until("the renewed certificate is shown", |c| is_well(&status(c, &alpha)));
+    let refused = cas(consortium, &alpha, "foreign.pem");
+    refused.check(6, &["not of its own making", "no node showed a CA"]);
+    fs::write(path.join("node.toml"), text).unwrap();
+    restart(consortium, 0, &alpha);
+    consortium.until("the node makes its own again", |c| is_well(&status(c, &alpha)));
+}
+
+fn restart(consortium: &mut Consortium, place: usize, folder: &str) {
+    consortium.nodes[place].kill().unwrap();
+    consortium.nodes[place].wait().unwrap();
+    consortium.start_node(folder);
+    let node = consortium.nodes.pop().unwrap();
+    consortium.nodes[place] = node;
 }
 
 /// Its key takes over while it is down, and the ledger goes on by so many blocks: it starts with the old one,
@@ -247,4 +311,18 @@ pub fn replace_a_lost_node(
     let removed = consortium.sign(member, &["node", "remove", &name]);
     assert!(removed.out.contains(&lost), "{removed:?}");
     consortium.publish();
+    clients_learn_of_the_successor(consortium, &name, &new);
+}
+
+/// Clients that know the nodes from before do not know the successor, whose key nobody vouched for but the
+/// ledger: from there they get it, and lose the lost one.
+fn clients_learn_of_the_successor(consortium: &Consortium, name: &str, new: &str) {
+    fs::copy(consortium.path().join("net/tls-ca.pem"), consortium.path().join("known.pem")).unwrap();
+    assert!(!curl(consortium, new, "known.pem"), "nobody knows it yet");
+    let learned = cas(consortium, new, "known.pem").check(0, &[]);
+    let lines = |word: &str| learned.out.lines().filter(|line| line.starts_with(word)).count();
+    assert_eq!((lines("proved"), lines("dropped")), (1, 1), "{learned:?}");
+    assert!(learned.out.contains(name) && curl(consortium, new, "known.pem"), "{learned:?}");
+    assert!(curl(consortium, &folder("alpha"), "known.pem"), "nodes that were not asked are not forgotten");
+    assert!(!curl(consortium, new, "net/tls-ca.pem"));
 }

@@ -8,14 +8,15 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tabellion_api::{ServerConfig, serve, tls_config};
+use tabellion_api::{NodeCa, ServerConfig, serve, tls_config};
 use tabellion_client::{NodeClient, NodeTrust};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::consortium::Consortium;
+use crate::ledger::now;
 use crate::run::tabellion;
 
 /// A face that passes questions on to a node, and turns a bit of every answer of one kind.
@@ -34,10 +35,10 @@ impl Liar {
         let url = format!("https://127.0.0.1:{}", consortium.ports[5]);
         let behind = Arc::new(NodeClient::new(&[url], &trust).unwrap());
         let tls = {
-            let node = net.join("nodes/node-alpha");
-            let certificates = CertificateDer::pem_file_iter(node.join("tls.pem")).unwrap();
-            let certificates = certificates.collect::<Result<_, _>>().unwrap();
-            tls_config(certificates, PrivateKeyDer::from_pem_file(node.join("tls-key.pem")).unwrap()).unwrap()
+            let key = PrivatePkcs8KeyDer::from_pem_file(net.join("nodes/node-alpha/node-key.pem")).unwrap();
+            let (certificate, key) =
+                NodeCa::new(&key).unwrap().issue(&["127.0.0.1".to_owned()], now()).unwrap();
+            tls_config(vec![certificate], key).unwrap()
         };
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
