@@ -667,6 +667,7 @@ impl Backend for World {
             finalised: inner.replay.header().height.0,
             key: String::new(),
             draining: inner.mode == Mode::Drain,
+            lacking_blocks: None,
             knowledge: None,
         }
     }

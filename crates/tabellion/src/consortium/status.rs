@@ -339,6 +339,9 @@ fn show_health(health: &HealthAnswer, output: Output) {
     output.line(format!("health        {}", word.trim_end()));
     output.line(format!("height        {}, {lag} behind; last block {since} ago", health.height));
     output.line(format!("pool          {}", health.pool));
+    if let Some(lacking) = health.lacking_blocks {
+        output.line(format!("lacks         certificates of {lacking} blocks"));
+    }
 }
 
 fn show(node: &Node, health: Option<&HealthAnswer>, unreachable: Option<&str>, look: &Look, output: Output) {
