@@ -1,5 +1,7 @@
 //! Storage that shrinks, with real processes: bodies go, room comes back, and everything is proved as before.
 
+mod backup;
+
 use std::fs;
 use std::process::Command;
 
