@@ -68,8 +68,8 @@ pub(crate) struct BlockBytes {
     /// deleted or never had, and compares it with the header.
     #[serde(default)]
     pub(crate) here: bool,
-    /// Whether to add, on a ledger of identifiers, the certificates that travelled beside the block, as far as
-    /// this node keeps them.
+    /// Whether to add, on a ledger of identifiers, the certificates that travelled beside the block, as far
+    /// as this node keeps them.
     #[serde(default)]
     pub(crate) attachments: bool,
 }

@@ -38,7 +38,8 @@ fn a_body_goes_by_a_true_notice_only_where_one_is_needed() {
     }
 }
 
-/// A ledger of identifiers of some epochs, of which two blocks record a certificate that nobody needs any more.
+/// A ledger of identifiers of some epochs, of which two blocks record a certificate that nobody needs any
+/// more.
 struct Identifiers {
     store: Arc<Store>,
     blocks: Vec<Block>,
