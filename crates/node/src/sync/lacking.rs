@@ -138,15 +138,18 @@ impl Round {
 
     /// The next marked blocks. Those whose bodies are being fetched anyway wait for that.
     fn heights(&self, store: &Store) -> Result<Vec<Height>, SyncError> {
-        let mut from = self.next;
-        if store.awaits_body(from).map_err(SyncError::Store)? {
-            from = store.floor().map_err(SyncError::Store)?.unwrap_or(from);
-        }
-        let mut heights = store.lacking(from, self.asked, AHEAD).map_err(SyncError::Store)?;
-        let awaited = store.next_body().map_err(SyncError::Store)?;
-        let floor = store.floor().map_err(SyncError::Store)?;
-        if let Some((first, floor)) = awaited.zip(floor) {
-            heights.retain(|height| *height < first || *height >= floor);
+        let lacking = |from| store.lacking(from, self.asked, AHEAD).map_err(SyncError::Store);
+        let mut heights = lacking(self.next)?;
+        let first = store.next_body().map_err(SyncError::Store)?;
+        let Some((first, floor)) = first.zip(store.floor().map_err(SyncError::Store)?) else {
+            return Ok(heights);
+        };
+        let is_awaited = |height: &Height| (first..floor).contains(height);
+        if heights.iter().any(is_awaited) {
+            heights.retain(|height| *height < first);
+            if heights.is_empty() {
+                heights = lacking(floor)?;
+            }
         }
         Ok(heights)
     }
