@@ -15,6 +15,7 @@
 //! whatever a restart would replay.
 
 mod archive;
+mod bucket;
 mod report;
 
 use std::collections::BTreeSet;
@@ -34,6 +35,7 @@ use crate::error::{NodeError, chain};
 use crate::store::{Deleted, Due, Found, Snapshot, Store, StoreError};
 
 pub use self::archive::{ArchiveError, ArchivedBody, BodyArchive};
+pub use self::bucket::{BucketFault, BucketSettings};
 pub use self::report::{PruneReport, Pruned};
 
 /// Bodies of one transaction of the store, at most: other writes wait meanwhile.

@@ -52,8 +52,9 @@ impl Local {
     }
 
     /// How bodies are deleted, as the node's file says.
-    pub fn prune_settings(&self) -> PruneSettings {
-        self.file.prune.as_ref().map(|prune| prune.settings(&self.folder)).unwrap_or_default()
+    pub fn prune_settings(&self) -> Result<PruneSettings, Failure> {
+        let Some(prune) = &self.file.prune else { return Ok(PruneSettings::default()) };
+        prune.settings(&self.folder).map_err(|error| Failure::new(Code::Usage, format!("{error:#}")))
     }
 
     /// How to speak to this node: its own face, known by the certificate that lies here. Where it has none,
