@@ -197,5 +197,6 @@ fn documentation_tests(root: &Path, _: &Options) -> Result<Outcome> {
 fn tests(root: &Path, options: &Options) -> Result<Outcome> {
     let profile = if options.fast { "fast" } else { "ci" };
     let command = cargo(root).args(["nextest", "run", "--workspace", "--locked", "--profile", profile]);
-    passed(command.env("TABELLION_VECTORS", vectors_directory(root)).run())
+    let command = command.env("TABELLION_VECTORS", vectors_directory(root));
+    passed(command.env("TABELLION_MOTO", tools::moto_directory(root)).run())
 }

@@ -5,6 +5,7 @@
 
 use crate::process::{cargo, program};
 use anyhow::{Context, Result, bail};
+use std::ffi::OsString;
 use std::path::Path;
 
 /// A program from the distribution: how to see that it is there, the Debian package, why we need it.
@@ -106,10 +107,24 @@ const SUBCOMMANDS: [Subcommand; 2] = [
     },
 ];
 
+/// A server that speaks S3, for tests: Python packages in the versions that the tests were written with, and
+/// what is there once all are installed.
+const MOTO: [(&str, &str); 3] = [
+    ("moto[s3]==5.2.5", "moto-5.2.5.dist-info"),
+    ("flask==3.1.2", "flask-3.1.2.dist-info"),
+    ("flask-cors==6.0.1", "flask_cors-6.0.1.dist-info"),
+];
+
+/// Where it lies; tests read the same variable.
+pub fn moto_directory(root: &Path) -> OsString {
+    std::env::var_os("TABELLION_MOTO").unwrap_or_else(|| root.join("target/moto").into_os_string())
+}
+
 /// Makes sure that every tool is there. Cargo's tools are built without optimisation: what they do here takes
 /// a second either way, and a fresh machine waits two minutes for the test runner in place of ten.
 pub fn install_missing(root: &Path) -> Result<()> {
     install_packages(root)?;
+    install_moto(root)?;
     for tool in &SUBCOMMANDS {
         if cargo(root).args([tool.name, "--version"]).succeeds() {
             continue;
@@ -124,6 +139,18 @@ pub fn install_missing(root: &Path) -> Result<()> {
             .run()?;
     }
     Ok(())
+}
+
+/// Into a folder of its own: nothing of the system's Python is changed.
+fn install_moto(root: &Path) -> Result<()> {
+    let folder = moto_directory(root);
+    if MOTO.iter().all(|(_, mark)| Path::new(&folder).join(mark).is_dir()) {
+        return Ok(());
+    }
+    eprintln!("    moto is missing (a server that speaks S3, for the archive of bodies)");
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target"];
+    let packages = MOTO.map(|(package, _)| package);
+    program(root, "python3").args(pip).args([folder]).args(packages).run()
 }
 
 fn install_packages(root: &Path) -> Result<()> {

@@ -87,6 +87,14 @@ pub trait Backend: Send + Sync + 'static {
     /// The block at a height. `None` above the newest. Reads the store.
     fn block(&self, height: Height) -> Result<Option<HeldBlock>, Fault>;
 
+    /// What travelled beside a block of a ledger of identifiers, where this node keeps it: an entry for each
+    /// transaction, empty where there is none, or no entries at all. Reads the store.
+    ///
+    /// Source: X.1409 C18, Appendix II.2.
+    fn attachments(&self, _: &Block) -> Result<Vec<Vec<Vec<u8>>>, Fault> {
+        Ok(Vec::new())
+    }
+
     /// The signatures under the block at a height, where this node has some for this very block. Reads the
     /// store.
     fn finality(&self, height: Height) -> Result<Option<FinalityProof>, Fault>;

@@ -7,17 +7,17 @@ use axum::routing::get;
 use serde::Deserialize;
 use tabellion_consortium::{parameters, roster};
 use tabellion_ledger::cbor::Writer;
-use tabellion_ledger::{HandOver, Height, LaneBody, Validator, cbor};
+use tabellion_ledger::{Block, HandOver, Height, LaneBody, Validator, cbor};
 use tabellion_machine::{
     BlockAnswer, CHAIN_HEADERS_MAX, ChainHeader, ChainHeaderAnswer, HandOverAnswer, HandOversAnswer,
     HeaderAnswer, HeadersAnswer, LaneAnswer, LedgerAnswer, ProblemDetails, ProofAnswer, ValidatorAnswer,
 };
 use utoipa::IntoParams;
 
-use crate::backend::HeldBlock;
+use crate::backend::{Fault, HeldBlock};
 use crate::encoding::base64;
 use crate::face::{Face, Shared};
-use crate::input::{Asks, HeightPath, Here};
+use crate::input::{Asks, BlockBytes, HeightPath};
 use crate::problem::Problem;
 use crate::style::{Style, cbor as cbor_answer};
 
@@ -126,7 +126,7 @@ fn lane_answer(body: &LaneBody) -> LaneAnswer {
 /// A block's bytes
 #[utoipa::path(
     get, path = "/v1/blocks/{height}/bytes", tag = "Chain",
-    params(("height" = String, Path, description = "A height, or `latest`"), Here),
+    params(("height" = String, Path, description = "A height, or `latest`"), BlockBytes),
     responses(
         (status = 200, description = "CBOR", body = Vec<u8>, content_type = "application/cbor"),
         (status = 404, description = "Not there", body = ProblemDetails,
@@ -136,9 +136,17 @@ fn lane_answer(body: &LaneBody) -> LaneAnswer {
 pub(crate) async fn bytes(
     State(face): State<Shared>,
     HeightPath(height): HeightPath,
-    Asks(Here { here }): Asks<Here>,
+    Asks(BlockBytes { here, attachments }): Asks<BlockBytes>,
 ) -> Result<Response, Problem> {
-    let HeldBlock { block, complete } = held_block(&face, height).await?;
+    let HeldBlock { mut block, complete } = held_block(&face, height).await?;
+    if complete && attachments {
+        block = face
+            .read(move |backend| {
+                let carried = backend.attachments(&block)?;
+                Ok::<_, Fault>(Block { carried, ..block })
+            })
+            .await??;
+    }
     if complete {
         return Ok(cbor_answer(cbor::to_bytes(&block)));
     }

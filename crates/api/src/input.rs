@@ -60,6 +60,20 @@ pub(crate) struct Here {
     pub(crate) here: bool,
 }
 
+/// What a block's bytes are to hold.
+#[derive(Clone, Copy, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct BlockBytes {
+    /// Whether to answer only with what this node itself holds. Otherwise it asks other nodes for what it has
+    /// deleted or never had, and compares it with the header.
+    #[serde(default)]
+    pub(crate) here: bool,
+    /// Whether to add, on a ledger of identifiers, the certificates that travelled beside the block, as far
+    /// as this node keeps them.
+    #[serde(default)]
+    pub(crate) attachments: bool,
+}
+
 /// The identifier in the path.
 pub(crate) struct IdPath<T>(pub(crate) T);
 

@@ -125,6 +125,19 @@ impl NodeClient {
             .map_err(|error| self.unexpected(&path, &error.to_string()))
     }
 
+    /// The same, with what the node keeps of the attachments that travelled beside the block: an entry for
+    /// each transaction, empty where it keeps none, or no entries at all. Compare them with the root in each
+    /// signed content.
+    ///
+    /// Source: X.1409 C18, Appendix II.2.
+    pub async fn block_with_attachments_here(&self, height: Height) -> Result<Block, NodeError> {
+        let path = format!("/v1/blocks/{height}/bytes");
+        let query = [("here", "true"), ("attachments", "true")];
+        let bytes = self.bytes(&path, &query.map(|(name, value)| (name, value.to_owned()))).await?;
+        cbor::from_bytes(&bytes, BLOCK_WIRE_BYTES_MAX)
+            .map_err(|error| self.unexpected(&path, &error.to_string()))
+    }
+
     /// A block from the first of the nodes that holds its body.
     ///
     /// Errors: that of the last node, where all that answer have deleted it ([`NodeError::is_body_gone`]).

@@ -421,6 +421,9 @@ pub struct HealthAnswer {
     /// Whether the node is being taken out of service: it takes no more transactions.
     #[serde(default)]
     pub draining: bool,
+    /// Blocks of which the node lacks certificates or the body; only of a backup node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacking_blocks: Option<u64>,
     /// How old the node's knowledge is; only of an edge node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub knowledge: Option<KnowledgeAnswer>,

@@ -298,6 +298,10 @@ impl Backend for NodeBackend {
         Ok(Some(HeldBlock { block: Block { header, lanes, carried: Vec::new() }, complete: false }))
     }
 
+    fn attachments(&self, block: &Block) -> Result<Vec<Vec<Vec<u8>>>, Fault> {
+        self.core.store().carried_beside(block).map_err(Fault::new)
+    }
+
     fn finality(&self, height: Height) -> Result<Option<FinalityProof>, Fault> {
         self.core.store().finality_proof(height).map_err(Fault::new)
     }
@@ -458,6 +462,11 @@ impl Backend for NodeBackend {
             // An edge has none that anybody knows.
             key: self.edge.as_ref().map_or_else(|| hex::encode(self.core.key().0), |_| String::new()),
             draining: self.core.is_draining(),
+            // What the store cannot say here, it says in the log, and the node stops.
+            lacking_blocks: self
+                .core
+                .is_backup()
+                .then(|| self.core.store().lacking_count().unwrap_or_default()),
             knowledge: self.knowledge(),
         }
     }

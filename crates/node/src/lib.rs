@@ -47,6 +47,6 @@ pub use error::{NodeError, chain};
 pub use node::{FaceSettings, INDEX_FOLDER, Node, NodeSettings, StatusSettings};
 pub use pool::{Pool, PoolFull, PoolLimits};
 pub use prune::{
-    ArchiveError, ArchivedBody, BodyArchive, KEEP_MS, PruneError, PruneReport, PruneSettings, Pruned, Pruner,
-    Step,
+    ArchiveError, ArchivedBody, BodyArchive, BucketFault, BucketSettings, KEEP_MS, PruneError, PruneReport,
+    PruneSettings, Pruned, Pruner, Step,
 };

@@ -57,6 +57,18 @@ pub fn text(core: &Core, status: &StatusView) -> String {
             "Blocks in optimisation notices that were not true; nothing is deleted by them.",
             count(&counters.untrue_notices),
         ),
+        (
+            "lacking_blocks",
+            "gauge",
+            "Blocks of which this backup node lacks certificates or the body.",
+            core.store().lacking_count().unwrap_or_default(),
+        ),
+        (
+            "untrue_attachments_total",
+            "counter",
+            "Answers of other nodes to what this backup node lacks that were something else.",
+            count(&counters.untrue_attachments),
+        ),
     ];
     let mut text = String::new();
     for (name, kind, help, value) in rows {

@@ -30,7 +30,7 @@ use crate::key_watch::KeyWatch;
 use crate::pool::PoolLimits;
 use crate::prune::{PruneError, PruneReport, PruneSettings, Pruned, Pruner};
 use crate::store::{Store, StoreConfig};
-use crate::sync::{STORE_FOLDER, fetch_bodies};
+use crate::sync::{STORE_FOLDER, fetch_bodies, fetch_lacking};
 
 /// Folder of the query index within a node's data; it may be deleted while the node does not run.
 pub const INDEX_FOLDER: &str = "index";
@@ -112,7 +112,7 @@ pub struct Node {
     drive: Drive,
     threads: Vec<JoinHandle<Result<(), NodeError>>>,
     face: Option<Task<()>>,
-    bodies: Option<Task<()>>,
+    bodies: Task<()>,
     face_address: Option<SocketAddr>,
     status: Option<Task<()>>,
     status_address: Option<SocketAddr>,
@@ -165,7 +165,8 @@ impl Node {
         let prune = crate::prune::run(core.clone(), settings.prune);
         threads.push(start_thread("prune", &stop, &fail, prune)?);
         let others = settings.bodies_from.clone();
-        let bodies = fetch_in_background(store, settings.bodies_from, face_stopped.clone(), fail.clone());
+        let bodies =
+            fetch_in_background(core.clone(), settings.bodies_from, face_stopped.clone(), fail.clone());
         let mut node = Self {
             core: core.clone(),
             drive,
@@ -290,7 +291,7 @@ impl Node {
         let Self { core, drive, threads, face, status, bodies, stop, stop_face, .. } = self;
         let _ = stop_face.send(true);
         core.end_streams();
-        for task in [face, status, bodies].into_iter().flatten() {
+        for task in [face, status, Some(bodies)].into_iter().flatten() {
             // One that panicked has nothing left to stop.
             let _ = task.await;
         }
@@ -330,22 +331,27 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     }
 }
 
-/// Fetches the bodies that the store wants; nothing to do for a store that holds every block.
+/// Fetches the bodies that the store wants, and what a backup node lacks; without nodes to ask, a backup node
+/// still finds out what it lacks.
 fn fetch_in_background(
-    store: Arc<Store>,
+    core: Arc<Core>,
     nodes: Vec<Arc<NodeClient>>,
     stop: watch::Receiver<bool>,
     fail: watch::Sender<bool>,
-) -> Option<Task<()>> {
-    if nodes.is_empty() {
-        return None;
-    }
-    Some(tokio::spawn(async move {
-        if let Err(error) = fetch_bodies(store, nodes, stop).await {
+) -> Task<()> {
+    let (store, lacking) = (core.store().clone(), fetch_lacking(core, nodes.clone(), stop.clone()));
+    let bodies = async move {
+        match nodes.is_empty() {
+            true => Ok(()),
+            false => fetch_bodies(store, nodes, stop).await,
+        }
+    };
+    tokio::spawn(async move {
+        if let Err(error) = tokio::try_join!(bodies, lacking) {
             tracing::error!(error = %chain(&error), "the node must stop");
             let _ = fail.send(true);
         }
-    }))
+    })
 }
 
 /// Refuses a genesis document whose validators nobody can reach.

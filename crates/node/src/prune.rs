@@ -15,6 +15,7 @@
 //! whatever a restart would replay.
 
 mod archive;
+mod bucket;
 mod report;
 
 use std::collections::BTreeSet;
@@ -34,6 +35,7 @@ use crate::error::{NodeError, chain};
 use crate::store::{Deleted, Due, Found, Snapshot, Store, StoreError};
 
 pub use self::archive::{ArchiveError, ArchivedBody, BodyArchive};
+pub use self::bucket::{BucketFault, BucketSettings};
 pub use self::report::{PruneReport, Pruned};
 
 /// Bodies of one transaction of the store, at most: other writes wait meanwhile.
@@ -155,16 +157,24 @@ impl Pruner {
     /// Blocks whose bodies of certificates have ended, where no notice has said so truly yet: what a backup
     /// node of a ledger of identifiers gives notice of (X.1409 C21). Deletes nothing.
     ///
+    /// A block of which this node lacks certificates is left out, and looked at again: as long as others hold
+    /// them it may still get them, and nobody should be told that it keeps what it has not.
+    ///
     /// Limit: [`NOTICE_BLOCKS_MAX`].
     pub fn to_notice(mut self) -> Result<Vec<Height>, StoreError> {
         while !self.store.index_due(INDEX_BATCH)? {}
+        while !self.store.look_for_lacking(INDEX_BATCH)? {}
         let mut heights = BTreeSet::new();
         while let Some(looks) = self.looks()? {
             let mut settled = Vec::new();
             for Look { due, found, noticed, .. } in looks {
                 match (found, noticed) {
                     (Found::Ended, _) => settled.push((due, Found::Settled)),
-                    (Found::Settled, Noticed::Awaited) => drop(heights.insert(due.height)),
+                    (Found::Settled, Noticed::Awaited) => {
+                        if self.store.is_whole(due.height)? {
+                            heights.insert(due.height);
+                        }
+                    }
                     (found, _) => settled.push((due, found)),
                 }
             }

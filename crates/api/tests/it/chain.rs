@@ -54,6 +54,13 @@ async fn blocks_are_read_by_height() {
         let answer = get(&face, path).await;
         assert_eq!((answer.status.as_u16(), answer.problem().code.as_str()), (status, code), "{path}");
     }
+    assert!(block.carried.is_empty());
+    let beside = get(&face, "/v1/blocks/1/bytes?attachments=true").await;
+    let beside: Block = cbor::from_bytes(&beside.body, 1 << 21).unwrap();
+    let attachments: Vec<_> = block.transactions().map(|one| one.attachments().to_vec()).collect();
+    assert_eq!((beside.carried.clone(), beside.recorded()), (attachments, block));
+    let unclear = get(&face, "/v1/blocks/1/bytes?attachments=perhaps").await;
+    assert_eq!(unclear.problem().code, "malformed-query");
     world.prune_below(2);
     let pruned: BlockAnswer = get(&face, "/v1/blocks/1").await.json();
     assert_eq!(

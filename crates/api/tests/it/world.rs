@@ -506,6 +506,10 @@ impl Backend for World {
         }))
     }
 
+    fn attachments(&self, block: &Block) -> Result<Vec<Vec<Vec<u8>>>, Fault> {
+        Ok(block.transactions().map(|transaction| transaction.attachments().to_vec()).collect())
+    }
+
     fn finality(&self, height: Height) -> Result<Option<FinalityProof>, Fault> {
         Ok(self.inner().finality(height.0).cloned())
     }
@@ -672,6 +676,7 @@ impl Backend for World {
             finalised: inner.replay.header().height.0,
             key: String::new(),
             draining: inner.mode == Mode::Drain,
+            lacking_blocks: None,
             knowledge: None,
         }
     }

@@ -98,6 +98,8 @@ pub struct Counters {
     pub pruned_bytes: AtomicU64,
     /// Optimisation notices that were not true when they were given.
     pub untrue_notices: AtomicU64,
+    /// Answers to a backup node that were not what the signed contents commit to.
+    pub untrue_attachments: AtomicU64,
 }
 
 /// The heart of a node.

@@ -1,9 +1,9 @@
 //! Bodies kept outside of the store before they are deleted, and brought back.
 //!
-//! Each body is a file of its own: `<ledger>/<height / 4096>/<height>-<lane>.body`. It holds all that shows
-//! whose it is: the block's header under a finality proof, the headers of all lanes, the lane's body. Whoever
-//! has the genesis document and the hand-overs believes nobody; a node compares it with the headers that it
-//! holds.
+//! Each body is a file, or an object in a bucket, of its own:
+//! `<ledger>/<height / 4096>/<height>-<lane>.body`. It holds all that shows whose it is: the block's header
+//! under a finality proof, the headers of all lanes, the lane's body. Whoever has the genesis document and
+//! the hand-overs believes nobody; a node compares it with the headers that it holds.
 //!
 //! Layout: the eight bytes `tabbody1`, then three items, each a length (4 bytes, big-endian) and so many
 //! bytes: `ProvedHeader`, `Outline` without records, `LaneBody` (docs/format.md).
@@ -19,6 +19,7 @@ use tabellion_ledger::{
 };
 use thiserror::Error;
 
+use super::bucket::{Bucket, BucketFault, BucketSettings};
 use crate::store::{Snapshot, Store, StoreError, Tree};
 
 const MAGIC: &[u8; 8] = b"tabbody1";
@@ -33,6 +34,9 @@ const OUTLINE_BYTES_MAX: usize = LANES_MAX * (LANE_HEADER_BYTES_MAX + 8);
 /// Bytes of a body: its transactions, each with a head.
 const BODY_BYTES_MAX: usize = BLOCK_BYTES_MAX + 16 * BLOCK_TRANSACTIONS_MAX;
 
+/// Bytes of an archived body.
+const ARCHIVED_BYTES_MAX: usize = 64 + PROVED_BYTES_MAX + OUTLINE_BYTES_MAX + BODY_BYTES_MAX;
+
 /// Why a body is not kept, or not brought back.
 #[derive(Debug, Error)]
 pub enum ArchiveError {
@@ -46,6 +50,17 @@ pub enum ArchiveError {
         /// Why not.
         #[source]
         source: io::Error,
+    },
+    /// A bucket cannot be read or written.
+    #[error("{doing} {place}")]
+    Bucket {
+        /// What was tried.
+        doing: &'static str,
+        /// Where.
+        place: String,
+        /// Why not.
+        #[source]
+        source: BucketFault,
     },
     /// The file is no archived body.
     #[error("this is no archived body")]
@@ -176,60 +191,102 @@ fn proved(store: &Store, state: &Snapshot, header: Header) -> Result<Option<Prov
     Ok(None)
 }
 
-/// A folder with archived bodies.
+/// A place with archived bodies: a folder, or a bucket of an object store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BodyArchive {
-    folder: PathBuf,
+pub struct BodyArchive(Place);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Folder(PathBuf),
+    Bucket(Bucket),
 }
 
 impl BodyArchive {
     /// The archive in a folder, which is made when the first body comes.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self(Place::Folder(folder))
     }
 
-    /// Keeps a body; durable when this returns. One that is there already is written anew.
+    /// The archive in a bucket, which must be there. Asks nobody yet.
+    pub fn in_bucket(settings: BucketSettings) -> Result<Self, ArchiveError> {
+        let place = settings.to_string();
+        let bucket = Bucket::open(settings);
+        let bucket = bucket.map_err(|source| ArchiveError::Bucket { doing: "use", place, source })?;
+        Ok(Self(Place::Bucket(bucket)))
+    }
+
+    /// Keeps a body; durable when this returns, in a bucket as its server understands it. One that is there
+    /// already is written anew.
+    ///
+    /// Blocks for as long as that takes.
     pub fn keep(&self, archived: &ArchivedBody) -> Result<(), ArchiveError> {
         let header = archived.header.header();
-        let (height, lane) = (header.height, archived.body.header.lane);
-        let folder = self.folder.join(header.ledger.to_string());
-        let folder = folder.join(format!("{:08}", height.0 / HEIGHTS_PER_FOLDER));
-        let name = format!("{:012}-{}", height.0, lane.to_string().replace('/', "-"));
-        let (path, aside) = (folder.join(&name).with_extension(ENDING), folder.join(name + ".new"));
-        let write = || {
-            fs::create_dir_all(&folder)?;
-            let mut file = File::create(&aside)?;
-            file.write_all(&archived.to_bytes())?;
-            file.sync_all()?;
-            fs::rename(&aside, &path)?;
-            // The names of file and folders must survive too.
-            let above = folder.ancestors().take(3);
-            above.filter(|above| above.is_dir()).try_for_each(|above| File::open(above)?.sync_all())
-        };
-        write().map_err(|source| ArchiveError::Io { doing: "keep a body in", path: path.clone(), source })
-    }
-
-    /// The files of a ledger's bodies, ascending by height.
-    pub fn files(&self, ledger: &LedgerId) -> Result<Vec<PathBuf>, ArchiveError> {
-        let folder = self.folder.join(ledger.to_string());
-        let mut files = Vec::new();
-        for below in entries(&folder)? {
-            files.extend(
-                entries(&below)?
-                    .into_iter()
-                    .filter(|path| path.extension().is_some_and(|ending| ending == ENDING)),
-            );
+        let (height, lane) = (header.height, archived.body.header.lane.to_string().replace('/', "-"));
+        let folder = height.0 / HEIGHTS_PER_FOLDER;
+        let name = format!("{}/{folder:08}/{:012}-{lane}.{ENDING}", header.ledger, height.0);
+        match &self.0 {
+            Place::Folder(folder) => keep_file(&folder.join(name), &archived.to_bytes()),
+            Place::Bucket(bucket) => {
+                let kept = bucket.put(&name, &archived.to_bytes());
+                kept.map_err(|source| ArchiveError::Bucket { doing: "keep a body in", place: name, source })
+            }
         }
-        files.sort();
-        Ok(files)
     }
 
-    /// Reads the body in a file.
-    pub fn read(path: &Path) -> Result<ArchivedBody, ArchiveError> {
-        let bytes = fs::read(path);
-        let failed = |source| ArchiveError::Io { doing: "read", path: path.to_owned(), source };
-        ArchivedBody::from_bytes(&bytes.map_err(failed)?)
+    /// The names of a ledger's bodies, ascending by height.
+    pub fn names(&self, ledger: &LedgerId) -> Result<Vec<String>, ArchiveError> {
+        let mut names = match &self.0 {
+            Place::Folder(folder) => names_below(folder, &ledger.to_string())?,
+            Place::Bucket(bucket) => {
+                let names = bucket.names(&format!("{ledger}/"));
+                let place = format!("{bucket:?}");
+                names.map_err(|source| ArchiveError::Bucket { doing: "list", place, source })?
+            }
+        };
+        names.retain(|name| name.rsplit_once('.').is_some_and(|(_, ending)| ending == ENDING));
+        names.sort();
+        Ok(names)
     }
+
+    /// Reads the body of a name. Blocks for as long as that takes.
+    pub fn read(&self, name: &str) -> Result<ArchivedBody, ArchiveError> {
+        let bytes = match &self.0 {
+            Place::Folder(folder) => {
+                let path = folder.join(name);
+                fs::read(&path).map_err(|source| ArchiveError::Io { doing: "read", path, source })?
+            }
+            Place::Bucket(bucket) => bucket
+                .get(name, ARCHIVED_BYTES_MAX)
+                .map_err(|source| ArchiveError::Bucket { doing: "read", place: name.to_owned(), source })?,
+        };
+        ArchivedBody::from_bytes(&bytes)
+    }
+}
+
+fn keep_file(path: &Path, bytes: &[u8]) -> Result<(), ArchiveError> {
+    let aside = path.with_extension("new");
+    let folder = path.parent().unwrap_or(path);
+    let write = || {
+        fs::create_dir_all(folder)?;
+        let mut file = File::create(&aside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&aside, path)?;
+        // The names of file and folders must survive too.
+        let above = folder.ancestors().take(3);
+        above.filter(|above| above.is_dir()).try_for_each(|above| File::open(above)?.sync_all())
+    };
+    write().map_err(|source| ArchiveError::Io { doing: "keep a body in", path: path.to_owned(), source })
+}
+
+/// The files two folders below a folder's `first` one, by their names from the folder on.
+fn names_below(folder: &Path, first: &str) -> Result<Vec<String>, ArchiveError> {
+    let mut names = Vec::new();
+    for below in entries(&folder.join(first))? {
+        let files = entries(&below)?.into_iter();
+        names.extend(files.filter_map(|file| Some(file.strip_prefix(folder).ok()?.to_str()?.to_owned())));
+    }
+    Ok(names)
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ArchiveError> {

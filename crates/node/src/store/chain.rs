@@ -3,6 +3,7 @@
 mod bodies;
 mod due;
 mod hand_over;
+mod lacking;
 mod pool;
 mod read;
 mod write;
@@ -16,12 +17,13 @@ use tabellion_ledger::{Block, HeaderHash, Height, Lane, LedgerId, TransactionId}
 
 use super::ranges::Ranges;
 use super::rows::{
-    CARRIED, DUE, FINALITY, HAND_OVER, HEADER, HEIGHT, HELD_BLOCKS, INDEXED, LANE_HEADER, META, PLACE, POOL,
-    PlaceRow, RANGE, TRANSACTION, prepare, read,
+    CARRIED, DUE, FINALITY, HAND_OVER, HEADER, HEIGHT, HELD_BLOCKS, INDEXED, LACKING, LANE_HEADER, META,
+    PLACE, POOL, PlaceRow, RANGE, TRANSACTION, prepare, read,
 };
 use super::{Store, StoreError, reading, writing};
 
 pub use self::due::{Deleted, Due, Found};
+pub use self::lacking::Asked;
 pub(super) use self::read::stored_header;
 pub(super) use self::write::{BODY_DELETED, Look, write_block, write_header};
 
@@ -88,6 +90,8 @@ pub(super) struct Chain {
     held: RwLock<Held>,
     /// Whether what travels beside blocks is kept.
     keeps_carried: AtomicBool,
+    /// How far blocks were looked at for what they lack.
+    looked: Mutex<lacking::Looked>,
     /// What the range table says; held while staged rows are written, so that one sync runs at a time.
     durable: Mutex<Held>,
 }
@@ -107,6 +111,7 @@ impl Chain {
             transaction.open_table(HAND_OVER)?;
             transaction.open_table(DUE)?;
             transaction.open_table(CARRIED)?;
+            transaction.open_table(LACKING)?;
             // A store without blocks has none that were written before there were such rows.
             let mut meta = transaction.open_table(META)?;
             if meta.get(INDEXED)?.is_none() && transaction.open_table(HEADER)?.is_empty()? {
@@ -131,8 +136,10 @@ impl Chain {
         });
         let held =
             held.map_err(|source| StoreError::Prepare { database: "chain", source: Box::new(source) })?;
+        let looked = Mutex::new(lacking::Looked::of(&database)?);
         Ok(Self {
             database,
+            looked,
             staged: RwLock::default(),
             held: RwLock::new(held.clone()),
             keeps_carried: AtomicBool::new(false),

@@ -56,6 +56,12 @@
 //! the caller says that they have ended ([`Store::settle`]): X.1409 A.3. Freed room is taken by later blocks;
 //! [`Store::compact`] gives it back to the disk.
 //!
+//! # What a backup node lacks
+//!
+//! On a ledger of identifiers certificates travel beside the blocks, and only backup nodes keep them. Which
+//! blocks lack some is found by one look at each ([`Store::look_for_lacking`]) and marked; what comes later
+//! from other nodes ([`Store::put_beside`]) takes the mark away in the transaction that writes it.
+//!
 //! Absent: which blocks to apply and how (`tabellion-machine`), which bodies have ended, consensus.
 
 mod base;
@@ -83,7 +89,7 @@ use self::base::StateDatabase;
 use self::chain::Chain;
 use self::tip::Tip;
 
-pub use self::chain::{Deleted, Due, Found, Place, StoredTransaction};
+pub use self::chain::{Asked, Deleted, Due, Found, Place, StoredTransaction};
 pub use self::compact::Compacted;
 pub use self::error::StoreError;
 pub(crate) use self::error::disk_is_full;

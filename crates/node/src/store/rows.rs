@@ -18,6 +18,9 @@ pub(super) const TRANSACTION: TableDefinition<'_, PlaceRow, &[u8]> = TableDefini
 /// `chain.redb`: (height, lane, index) -> the attachments of a transaction that a ledger of identifiers does
 /// not record; kept by backup nodes.
 pub(super) const CARRIED: TableDefinition<'_, PlaceRow, &[u8]> = TableDefinition::new("carried");
+/// `chain.redb`: height -> 0, or 1 once all who were asked lack it too: a block whose body of certificates,
+/// or what travelled beside it, is not all here. Of backup nodes.
+pub(super) const LACKING: TableDefinition<'_, u64, u8> = TableDefinition::new("lacking");
 /// `chain.redb`: transaction id -> its place. Stays when the body goes.
 pub(super) const PLACE: TableDefinition<'_, &[u8; 32], PlaceRow> = TableDefinition::new("tx_height");
 /// `chain.redb`: (what, first height) -> last height, for ranges without gaps.
@@ -50,6 +53,9 @@ pub(super) const BODIES: &str = "bodies";
 
 /// `chain.redb`, in [`META`]: the first height whose bodies have no row in [`DUE`] yet.
 pub(super) const INDEXED: &str = "due from";
+
+/// `chain.redb`, in [`META`]: the first height that was not looked at for what it lacks; it may lag.
+pub(super) const LOOKED: &str = "lacking from";
 
 /// Moment (ms), height, lane.
 pub(super) type DueRow = (u64, u64, u16);

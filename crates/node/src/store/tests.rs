@@ -5,6 +5,7 @@ mod disk;
 mod due;
 mod fixture;
 mod intake;
+mod lacking;
 mod model;
 mod year;
 

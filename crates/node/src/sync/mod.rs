@@ -15,6 +15,7 @@
 mod bodies;
 mod chain;
 mod error;
+mod lacking;
 mod peers;
 mod pieces;
 
@@ -30,6 +31,7 @@ use self::peers::Peers;
 use crate::store::{Finish, Intake, StoreConfig, Target};
 
 pub(crate) use self::chain::votes_of;
+pub(crate) use self::lacking::fetch_lacking;
 
 pub use self::bodies::fetch_bodies;
 pub use self::error::SyncError;

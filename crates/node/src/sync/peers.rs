@@ -85,6 +85,17 @@ impl Peers {
         Err(self.nobody())
     }
 
+    /// All nodes, also those that are not asked.
+    pub(super) fn count(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// The nodes that are still asked, with their numbers.
+    pub(super) fn asked(&self) -> Vec<(usize, Arc<NodeClient>)> {
+        let asked = (0..self.peers.len()).filter(|number| self.is_asked(*number));
+        asked.map(|number| (number, self.node(number).clone())).collect()
+    }
+
     /// Any node that is still asked.
     pub(super) fn any(&self) -> Option<Arc<NodeClient>> {
         self.peers.iter().find(|peer| peer.failures < FAILURES_MAX).map(|peer| peer.node.clone())

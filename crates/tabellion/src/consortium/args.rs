@@ -557,9 +557,9 @@ pub struct RestoreArgs {
     /// The node's folder, on this host
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
-    /// The archive, as `[prune]` in the node's file names it
-    #[arg(long, value_name = "DIR")]
-    pub from: PathBuf,
+    /// The archive, as `[prune]` in the node's file names it: a folder, or `s3://bucket/prefix`
+    #[arg(long, value_name = "DIR|S3-URL")]
+    pub from: String,
 }
 
 /// `node replace`

@@ -8,14 +8,14 @@ use tabellion_consortium::{Genesis, NodeRole, node_of_key};
 use tabellion_ledger::LedgerId;
 use tabellion_node::store::{Store, StoreConfig};
 use tabellion_node::sync::STORE_FOLDER;
-use tabellion_node::{BodyArchive, PruneSettings, Pruned, Pruner, Step};
+use tabellion_node::{ArchiveError, PruneSettings, Pruned, Pruner, Step};
 
 use super::args::{PruneArgs, RestoreArgs};
 use super::drain::may_go;
 use super::status::Local;
 use crate::context::Context;
 use crate::failure::{Code, Done, Failure};
-use crate::node_commands::{Answer, Control, DiskNumbers, PruneNumbers, Request, ask, read};
+use crate::node_commands::{Answer, Control, DiskNumbers, PruneNumbers, Request, ask, body_archive, read};
 use crate::output::Output;
 
 /// Prunes the node of a folder, whether it runs or not.
@@ -95,7 +95,7 @@ async fn offline(local: &Local, dry_run: bool, keep_ms: Option<u64>, output: Out
         return Err(Failure::new(Code::Refused, "this is a backup node: it keeps all bodies"));
     }
     drop(store);
-    let mut settings = local.prune_settings();
+    let mut settings = local.prune_settings()?;
     settings.keep_ms = keep_ms.unwrap_or(settings.keep_ms);
     let outcome = match dry_run {
         true => plan_offline(&folder, ledger, settings.keep_ms, output),
@@ -115,17 +115,21 @@ pub async fn restore(args: RestoreArgs, output: Output) -> Done {
     outcome
 }
 
-fn restore_into(local: &Local, from: &Path, output: Output) -> Done {
+fn restore_into(local: &Local, from: &str, output: Output) -> Done {
     let failed = |error: &dyn std::error::Error| Failure::of(Code::Error, error);
     let ledger = ledger_of(local)?;
-    let files = BodyArchive::new(from.to_owned()).files(&ledger).map_err(|error| failed(&error))?;
+    let archive = body_archive(from, Path::new(""));
+    let archive = archive.map_err(|error| Failure::new(Code::Usage, format!("{error:#}")))?;
+    let names = archive.names(&ledger).map_err(|error| failed(&error))?;
     let store = open(&local.data.join(STORE_FOLDER), ledger)?;
     let (mut restored, mut bytes, mut refused) = (0_u64, 0_u64, 0_u64);
-    for file in files {
-        let body = match BodyArchive::read(&file) {
+    for name in names {
+        let body = match archive.read(&name) {
             Ok(body) => body,
+            // What the server does not give now is no body of another ledger.
+            Err(error @ ArchiveError::Bucket { .. }) => return Err(failed(&error)),
             Err(error) => {
-                output.warn(format!("{}: {error}", file.display()));
+                output.warn(format!("{name}: {error}"));
                 refused += 1;
                 continue;
             }
@@ -135,7 +139,7 @@ fn restore_into(local: &Local, from: &Path, output: Output) -> Done {
         // The node's own headers say what is right; they were verified when they came.
         let ours = store.header(height).map_err(|error| failed(&error))?;
         if ours.as_ref() != Some(header) {
-            output.warn(format!("{}: the node holds another header {height}, or none", file.display()));
+            output.warn(format!("{name}: the node holds another header {height}, or none"));
             refused += 1;
             continue;
         }

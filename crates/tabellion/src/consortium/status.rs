@@ -52,8 +52,9 @@ impl Local {
     }
 
     /// How bodies are deleted, as the node's file says.
-    pub fn prune_settings(&self) -> PruneSettings {
-        self.file.prune.as_ref().map(|prune| prune.settings(&self.folder)).unwrap_or_default()
+    pub fn prune_settings(&self) -> Result<PruneSettings, Failure> {
+        let Some(prune) = &self.file.prune else { return Ok(PruneSettings::default()) };
+        prune.settings(&self.folder).map_err(|error| Failure::new(Code::Usage, format!("{error:#}")))
     }
 
     /// How to speak to this node: its own face, known by the key or the certificate that lies here. Where it
@@ -349,6 +350,9 @@ fn show_health(health: &HealthAnswer, output: Output) {
     output.line(format!("health        {}", word.trim_end()));
     output.line(format!("height        {}, {lag} behind; last block {since} ago", health.height));
     output.line(format!("pool          {}", health.pool));
+    if let Some(lacking) = health.lacking_blocks {
+        output.line(format!("lacks         certificates of {lacking} blocks"));
+    }
 }
 
 fn show(node: &Node, health: Option<&HealthAnswer>, unreachable: Option<&str>, look: &Look, output: Output) {

@@ -152,7 +152,12 @@ pub fn setup_edge(folder: &Path) -> Result<EdgeSetup> {
         bodies_from: peers,
         face: face.as_ref().zip(file.rest.as_ref()).map(|(face, rest)| face.settings(rest)).transpose()?,
         status: status.as_ref().map(StatusKeys::settings),
-        prune: file.prune.as_ref().filter(|prune| prune.on).map(|prune| prune.settings(folder)),
+        prune: file
+            .prune
+            .as_ref()
+            .filter(|prune| prune.on)
+            .map(|prune| prune.settings(folder))
+            .transpose()?,
         ct: None,
         gateway: None,
     };

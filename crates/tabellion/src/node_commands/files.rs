@@ -17,10 +17,11 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use tabellion_client::{NodeClient, NodeTrust, Protection, SigningKey, read_key_file, write_key_file};
 use tabellion_ledger::{Algorithm, KeyId};
-use tabellion_node::{BodyArchive, PruneSettings};
+use tabellion_node::PruneSettings;
 
 use crate::moment::Span;
 
+use super::body_archive::body_archive;
 use super::ct_file::CtFile;
 use super::status_file::StatusFile;
 
@@ -120,20 +121,20 @@ pub struct PruneFile {
     /// How often the node looks; every 10 minutes unless said otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Span>,
-    /// Folder in which bodies are kept before they are deleted.
+    /// Folder, or `s3://bucket/prefix`, in which bodies are kept before they are deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub archive: Option<PathBuf>,
+    pub archive: Option<String>,
 }
 
 impl PruneFile {
     /// How bodies are deleted, whether by the node itself or on request. Paths are relative to `folder`.
-    pub fn settings(&self, folder: &Path) -> PruneSettings {
+    pub fn settings(&self, folder: &Path) -> Result<PruneSettings> {
         let usual = PruneSettings::default();
-        PruneSettings {
+        Ok(PruneSettings {
             keep_ms: self.keep.map_or(usual.keep_ms, Span::ms),
             every: self.every.map_or(usual.every, |every| every.0),
-            archive: self.archive.as_ref().map(|archive| BodyArchive::new(folder.join(archive))),
-        }
+            archive: self.archive.as_ref().map(|archive| body_archive(archive, folder)).transpose()?,
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The node's side of the command line: a network on one machine, the files of a network, one node.
 
+mod body_archive;
 mod control;
 mod ct_file;
 mod dev;
@@ -13,6 +14,7 @@ mod running;
 mod status_file;
 mod tls;
 
+pub use body_archive::body_archive;
 pub use control::{Answer, Control, DiskNumbers, PruneNumbers, Request, ask};
 pub use dev::{DevArgs, dev};
 pub use edge_file::{EDGE_FILE, EdgeFile, EdgeSetup, NewEdge, any_seed, setup_edge, write_edge};

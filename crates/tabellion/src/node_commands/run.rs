@@ -127,10 +127,15 @@ pub fn setup(file: &Path, run: Option<&NodeKey>) -> Result<Setup> {
         face: face.as_ref().zip(node.rest.as_ref()).map(|(face, rest)| face.settings(rest)).transpose()?,
         status: status.as_ref().map(StatusKeys::settings),
         ct: super::ct_file::open(&node, folder)?,
-        prune: node.prune.as_ref().filter(|prune| prune.on).map(|prune| prune.settings(folder)),
+        prune: node
+            .prune
+            .as_ref()
+            .filter(|prune| prune.on)
+            .map(|prune| prune.settings(folder))
+            .transpose()?,
         gateway,
     };
-    let prune = node.prune.as_ref().map(|prune| prune.settings(folder)).unwrap_or_default();
+    let prune = node.prune.as_ref().map_or_else(|| Ok(Default::default()), |prune| prune.settings(folder))?;
     Ok(Setup { settings, face, status, prune })
 }
 

@@ -32,6 +32,8 @@ pub struct Consortium {
     /// ones.
     pub ports: Vec<u16>,
     pub nodes: Vec<Child>,
+    /// What nodes that are started find in their environment, beyond ours.
+    pub env: Vec<(&'static str, String)>,
     published: usize,
     /// The longest time that a publication took until it was recorded.
     longest: Duration,
@@ -84,6 +86,7 @@ impl Consortium {
             ca,
             ports,
             nodes: Vec::new(),
+            env: Vec::new(),
             published: 0,
             longest: Duration::ZERO,
             renewed: BTreeMap::new(),
@@ -122,6 +125,7 @@ impl Consortium {
         let log = fs::File::create(self.path().join(format!("{}.log", config.replace('/', "-")))).unwrap();
         let child = Command::new(TABELLION)
             .args(["node", "--config", config])
+            .envs(self.env.iter().cloned())
             .current_dir(self.path())
             .stdout(Stdio::null())
             .stderr(log)

@@ -1,5 +1,8 @@
 //! Storage that shrinks, with real processes: bodies go, room comes back, and everything is proved as before.
 
+mod backup;
+mod bucket;
+
 use std::fs;
 use std::process::Command;
 

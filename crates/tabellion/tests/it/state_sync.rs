@@ -30,10 +30,16 @@ type Behind = (Arc<NodeClient>, &'static str);
 
 impl Liar {
     pub fn before(consortium: &Consortium, lies: &'static str) -> Self {
-        let net = consortium.path().join("net");
-        let trust = NodeTrust::Authorities(fs::read(net.join("tls-ca.pem")).unwrap());
+        let ca = consortium.path().join("net/tls-ca.pem");
+        let trust = NodeTrust::Authorities(fs::read(ca).unwrap());
         let url = format!("https://127.0.0.1:{}", consortium.ports[5]);
-        let behind = Arc::new(NodeClient::new(&[url], &trust).unwrap());
+        Self::before_node(consortium, &url, &trust, lies)
+    }
+
+    /// Before another node than the first.
+    pub fn before_node(consortium: &Consortium, url: &str, trust: &NodeTrust, lies: &'static str) -> Self {
+        let net = consortium.path().join("net");
+        let behind = Arc::new(NodeClient::new(&[url.to_owned()], trust).unwrap());
         let tls = {
             let key = PrivatePkcs8KeyDer::from_pem_file(net.join("nodes/node-alpha/node-key.pem")).unwrap();
             let (certificate, key) =

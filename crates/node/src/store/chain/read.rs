@@ -262,7 +262,7 @@ fn decoded<T: Wire>(bytes: &[u8], bytes_max: usize, what: impl Fn() -> String) -
     from_bytes(bytes, bytes_max).map_err(|error| StoreError::damaged(what(), error))
 }
 
-fn decoded_carried(row: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
+pub(super) fn decoded_carried(row: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
     let mut input = Reader::new(row);
     let count = input.array(ATTACHMENTS_MAX)?;
     (0..count).map(|_| Ok(input.bytes(ATTACHMENT_BYTES_MAX)?.to_vec())).collect()

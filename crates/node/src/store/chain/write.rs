@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use redb::WriteTransaction;
-use tabellion_ledger::cbor::{Writer, to_bytes};
+use tabellion_ledger::cbor::to_bytes;
 use tabellion_ledger::{Block, Header, HeaderHash, Height, Lane, LaneBody, TimeMs};
 
 use super::due::{delete, note};
+use super::lacking::{encoded_carried, places};
 use super::{Chain, Held, Marks, Place, PoolChanges};
 use crate::store::rows::{
     CARRIED, DUE, FINALITY, HEADER, HEIGHT, HELD_BLOCKS, HELD_VOTES, LANE_HEADER, PLACE, POOL, RANGE,
@@ -152,17 +153,9 @@ pub(in crate::store) fn write_block(
 /// Writes what travelled beside a block.
 fn write_carried(transaction: &WriteTransaction, block: &Block) -> Result<(), redb::Error> {
     let mut table = transaction.open_table(CARRIED)?;
-    let places = block.lanes.iter().flat_map(|body| {
-        (0..)
-            .zip(&body.transactions)
-            .map(|(index, _)| (block.header.height.0, body.header.lane.number(), index))
-    });
-    for (place, attachments) in places.zip(&block.carried) {
+    for (place, attachments) in places(block).zip(&block.carried) {
         if !attachments.is_empty() {
-            let mut out = Writer::default();
-            out.array(attachments.len());
-            attachments.iter().for_each(|bytes| out.bytes(bytes));
-            table.insert(place, out.into_bytes().as_slice())?;
+            table.insert(place, encoded_carried(attachments).as_slice())?;
         }
     }
     Ok(())

@@ -211,3 +211,26 @@ fn a_drop_at_each_step_leaves_what_the_module_promises() {
     assert_eq!((store.checkpoint_height(), store.blocks_above_checkpoint().count()), (Some(Height(6)), 0));
     ledger.check(&store.tip());
 }
+
+/// X.1409 C18: a power cut leaves the mark, or all that was lacking; never neither.
+#[test]
+fn a_power_cut_leaves_the_mark_or_what_was_lacking() {
+    let blocks = super::lacking::blocks();
+    let (mut marks, mut whole) = (0, 0);
+    for seed in 0..60 {
+        let disks = Disks::default();
+        let store = disks.open().unwrap();
+        super::lacking::put(&store, &blocks);
+        assert!(store.look_for_lacking(100).unwrap());
+        disks.chain.cut_power_after(1 + seed);
+        let put = store.put_beside(&blocks[3]);
+        drop(store);
+        let store = disks.after_power_cut(seed).open().unwrap();
+        assert!(store.look_for_lacking(100).unwrap());
+        let is_here = store.carried_beside(&blocks[3]).unwrap() == blocks[3].carried;
+        assert_eq!(store.is_whole(Height(3)).unwrap(), is_here, "seed {seed}");
+        assert!(is_here || put.is_err(), "seed {seed}: what was said to be here is gone");
+        (marks, whole) = (marks + u32::from(!is_here), whole + u32::from(is_here));
+    }
+    assert!(marks > 0 && whole > 0, "both happen: {marks}, {whole}");
+}
