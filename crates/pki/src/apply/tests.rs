@@ -8,6 +8,7 @@ use super::*;
 use crate::action::Window;
 use crate::change::{Evidence, EvidenceKind, KeySignature, Reason, Renewal, StatusChange};
 use crate::check::CheckedPublish;
+use crate::composed::{number_results, outbox_entry};
 use crate::key::{schedule_hour_key, schedule_index_key};
 use crate::refusal::ChangeRefusal;
 use crate::state::{ScheduleHour, ScheduleIndex, Status, record_hash};
@@ -185,10 +186,20 @@ fn a_certificate_that_waits_is_revoked_or_suspended_before_its_start() {
         assert_eq!(certificate(&world, &ONE), Some(record.clone()));
         assert_eq!(certificates_of_key(&world, &KeyId(ONE.0)), [ONE]);
         assert_eq!((scheduled(&world, &ONE), next_start(&world)), (None, None));
+        check_results(&world, &events);
         world.next(START);
         assert_eq!(world.close(), []);
         assert_eq!(certificate(&world, &ONE), Some(record), "nothing happens at its start");
     }
+}
+
+/// X.1409 C16: other ledgers get both records, in their order.
+fn check_results(world: &World, events: &[Event]) {
+    let request = Some(TransactionId([3; 32]));
+    let mut other = world.clone();
+    other.take(Effects { writes: number_results(events, request, world), events: Vec::new() });
+    let of = |number| outbox_entry(&other, number).map(|result| (result.sequence, result.request));
+    assert_eq!([0, 1, 2].map(of), [Some((0, request)), Some((1, request)), None]);
 }
 
 /// X.1409 C13, C14: every check of feedback holds for a certificate that waits too; what is refused changes
@@ -366,12 +377,12 @@ fn check_schedule(world: &World, ids: &[CertificateId], step: &str) {
 /// before its start, after its end, or against the last word of its CA.
 #[test]
 fn whatever_happens_before_a_start_no_status_is_false() {
-    let ids: Vec<_> = (30..62).map(|number| CertificateId([number; 32])).collect();
+    let ids: Vec<_> = (30..230).map(|number| CertificateId([number; 32])).collect();
     let (mut chance, mut world) = (Chance(4), World::new());
     let mut said: BTreeMap<CertificateId, (TimeMs, Status)> = BTreeMap::new();
     let (mut early, mut started) = (0, 0);
     for step in 0..4_000 {
-        let id = ids[chance.below(32) as usize];
+        let id = ids[chance.below(200) as usize];
         let from = TimeMs(NOW.0 + chance.below(70 * HOUR));
         let waits = scheduled(&world, &id).is_some();
         match chance.below(4) {
