@@ -207,9 +207,7 @@ async fn a_gateway_lets_in_certificates_that_are_normal_and_no_others() {
     gone.end(&world, 1);
     // Two that have not started: one was held and resumed meanwhile, the other one taken back.
     let window = Window { from: AHEAD, until: AHEAD.plus(3_600_000) };
-    let not_started = |name| {
-        Owner::within(&world, name, TestKey::generate(KeyKind::P256), &[], Some(window))
-    };
+    let not_started = |name| Owner::within(&world, name, TestKey::generate(KeyKind::P256), &[], Some(window));
     let (resumed, back) = (not_started("resumed.example"), not_started("back.example"));
     resumed.end(&world, 6);
     resumed.said(&world, None, (20, NOW.plus(1_000)));
