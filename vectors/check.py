@@ -564,8 +564,10 @@ def standing(record, at):
     if record is None:
         return "unknown"
     need(len(decode(record)) == 13, "not a record of a certificate")
-    status, _, _, _, _, (_, until), *_ = decode(record)
-    return {1: "suspended", 2: "revoked"}.get(status) or ("expired" if until < at else "valid")
+    status, _, _, _, _, (start, until), *_ = decode(record)
+    if status != 0:
+        return {1: "suspended", 2: "revoked"}[status]
+    return "expired" if until < at else "unknown" if at < start else "valid"
 
 
 def evidence(value):

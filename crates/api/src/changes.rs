@@ -3,13 +3,13 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use tabellion_ledger::limits::TRANSACTION_BYTES_MAX;
-use tabellion_ledger::{CertificateId, Lane, LedgerId, cbor};
+use tabellion_ledger::{CertificateId, Height, Lane, LedgerId, cbor};
 use tabellion_machine::{ChangeAnswer, EvidenceAnswer, ProblemDetails};
 use tabellion_pki::{
-    Action, AlgorithmSet, CertificateRecord, EvidenceKind, Facts, StatusChange, certificate, feedback,
+    Action, AlgorithmSet, EvidenceKind, Facts, StatusChange, certificate, feedback, scheduled,
 };
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Snapshot};
 use crate::certificates::found;
 use crate::face::{Face, Shared};
 use crate::input::{Asks, Body, IdPath, pem_blocks};
@@ -139,7 +139,7 @@ fn is_ocsp_response(der: &[u8]) -> bool {
 
 /// The certificate and its issuer's: from the body, from here, or from another node.
 async fn certificates(face: &Face, id: CertificateId, said: &Said) -> Result<[Vec<u8>; 2], Problem> {
-    let record = certificate(&*face.backend.snapshot(), &id).ok_or_else(|| {
+    let (issuer_id, published) = published(&*face.backend.snapshot(), &id).ok_or_else(|| {
         Problem::new("not-recorded", format!("certificate {id} is not recorded on this ledger"))
     })?;
     let der = match said.certificate(&id) {
@@ -149,12 +149,17 @@ async fn certificates(face: &Face, id: CertificateId, said: &Said) -> Result<[Ve
             der.to_vec()
         }
     };
-    let issuer_id = record.issuer;
     let issuer = match said.certificate(&issuer_id) {
         Some(issuer) => Some(issuer),
-        None => face.read(move |backend| issuer_of(backend, &record)).await??,
+        None => face.read(move |backend| issuer_of(backend, &issuer_id, published)).await??,
     };
     Ok([der, issuer.ok_or_else(|| not_held(&issuer_id))?])
+}
+
+/// The issuer of a certificate that is recorded or waits for its start, and the block of its publication.
+fn published(snapshot: &dyn Snapshot, id: &CertificateId) -> Option<(CertificateId, Height)> {
+    let recorded = certificate(snapshot, id).map(|record| (record.issuer, record.published_height));
+    recorded.or_else(|| scheduled(snapshot, id).map(|waits| (waits.issuer, waits.published_height)))
 }
 
 fn not_held(id: &CertificateId) -> Problem {
@@ -166,13 +171,17 @@ fn not_held(id: &CertificateId) -> Problem {
 
 /// The issuer's certificate: a trusted CA, one that was published, or the one that came along when the
 /// certificate was.
-fn issuer_of(backend: &dyn Backend, record: &CertificateRecord) -> Result<Option<Vec<u8>>, Problem> {
-    if let Some(der) = backend.certificate_der(&record.issuer)? {
+fn issuer_of(
+    backend: &dyn Backend,
+    issuer: &CertificateId,
+    published: Height,
+) -> Result<Option<Vec<u8>>, Problem> {
+    if let Some(der) = backend.certificate_der(issuer)? {
         return Ok(Some(der.to_vec()));
     }
-    let Some(held) = backend.block(record.published_height)? else { return Ok(None) };
+    let Some(held) = backend.block(published)? else { return Ok(None) };
     let mut attached = held.block.transactions().flat_map(|transaction| transaction.attachments());
-    Ok(attached.find(|der| CertificateId::of(der) == record.issuer).cloned())
+    Ok(attached.find(|der| CertificateId::of(der) == *issuer).cloned())
 }
 
 /// What the feedback says of the certificate, as every validator will read it.

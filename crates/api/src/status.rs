@@ -15,6 +15,9 @@ pub struct ProblemKind {
     pub hint: Option<&'static str>,
 }
 
+const NEXT_STATEMENT: &str = "GET /v1/certificates/<id> says the sequence; a statement is for the next one, \
+                             and for record 1 where the certificate waits for its start";
+
 /// The row of `code`; a code without one is told as an unprocessable request.
 pub fn problem_kind(code: &str) -> ProblemKind {
     let row = PROBLEM_KINDS.iter().find(|kind| kind.code == code);
@@ -269,6 +272,8 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
         .hint("ask for what the CA says, or ask the CA"),
     row("evidence-differs", UNPROCESSABLE, "The request says other things of the feedback than it holds"),
     row("not-recorded", NOT_FOUND, "The certificate is not recorded"),
+    row("not-started", CONFLICT, "The certificate waits for its start: there is nothing to resume or renew")
+        .hint("GET /v1/certificates/<id> says when; until then it can be revoked and suspended"),
     row("issuer-differs", UNPROCESSABLE, "The recorded chain names another issuer")
         .hint("GET /v1/certificates/<id> says which"),
     row("revoked-for-good", CONFLICT, "The certificate is revoked, for good"),
@@ -283,7 +288,7 @@ pub const PROBLEM_KINDS: &[ProblemKind] = &[
     row("crl-number-not-higher", CONFLICT, "A CRL with this number or a higher one was used before")
         .hint("get a new one from the CA"),
     row("statement-sequence", CONFLICT, "The statement is for another place in the certificate's history")
-        .hint("GET /v1/certificates/<id> says the sequence; a statement is for the next one"),
+        .hint(NEXT_STATEMENT),
     row("renewal-name-differs", UNPROCESSABLE, "A renewal keeps the distinguished name")
         .hint("publish the new certificate, and revoke the old one"),
     row("renewal-without-name", UNPROCESSABLE, "A certificate without subject cannot be renewed")

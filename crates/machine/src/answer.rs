@@ -248,12 +248,14 @@ impl From<&CertificateRecord> for RecordAnswer {
 pub struct StatusAnswer {
     /// SHA-256 of the certificate.
     pub certificate: String,
-    /// `valid`, `expired`, `suspended`, `revoked` or `unknown`. Only `valid` may be relied upon.
+    /// `valid`, `expired`, `suspended`, `revoked` or `unknown`, which a normal one is before its start. Only
+    /// `valid` may be relied upon.
     pub standing: String,
     /// The record; none where the certificate is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<RecordAnswer>,
-    /// Where a publication waits for its start: when it will be recorded. Unit: ms since 1970.
+    /// Where a publication waits for its start: when it will be recorded. A statement of its CA is for
+    /// record 1 meanwhile. Unit: ms since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_ms: Option<u64>,
     /// The finalised header under which the answer is proved.

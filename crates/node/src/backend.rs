@@ -143,16 +143,20 @@ impl NodeBackend {
 
     /// A certificate from the body of the block that published it.
     fn published_certificate(&self, id: &CertificateId) -> Result<Option<Bytes>, StoreError> {
-        let Some(record) = certificate(&self.core.provable().state, id) else { return Ok(None) };
+        let state = &self.core.provable().state;
+        let recorded = certificate(state, id).map(|record| record.published_height);
+        // One that waits for its start stands in its block all the same.
+        let height = recorded.or_else(|| scheduled(state, id).map(|waits| waits.published_height));
+        let Some(height) = height else { return Ok(None) };
         let lane = tabellion_ledger::Lane::Certificate;
-        let body = self.core.store().lane_body(record.published_height, lane)?;
+        let body = self.core.store().lane_body(height, lane)?;
         let transactions = body.map(|body| body.transactions).unwrap_or_default();
         let mut attachments = transactions.iter().flat_map(Transaction::attachments);
         if let Some(der) = attachments.find(|der| CertificateId::of(der) == *id) {
             return Ok(Some(Bytes::copy_from_slice(der)));
         }
         // A backup node of a ledger of identifiers.
-        let carried = self.core.store().carried(record.published_height, lane)?;
+        let carried = self.core.store().carried(height, lane)?;
         Ok(carried.into_iter().find(|der| CertificateId::of(der) == *id).map(Bytes::from))
     }
 }

@@ -91,8 +91,8 @@ fn remade_from(
     Ok(entries)
 }
 
-/// The block that recorded a publication: its own, or the first one at or after the start of the validity
-/// (X.1409 C12). Time never goes back, so it is found by halving.
+/// The block that recorded a publication: its own, the first one at or after the start of the validity
+/// (X.1409 C12), or before that the one of the first change. Time never goes back, so it is found by halving.
 fn start(
     latest: &CertificateRecord,
     until: Height,

@@ -1,24 +1,20 @@
 //! The half that needs the state: cheap, in order, all or nothing.
 
 mod change;
+mod schedule;
 
-use tabellion_ledger::{CertificateId, Context, Effects, KeyId, Staged, StateKey, TimeMs, View, cbor, read};
+use tabellion_ledger::{CertificateId, Context, Effects, KeyId, Staged, TimeMs, View, cbor, read};
 
 use crate::action::Entry;
 use crate::check::{Checked, CheckedEntry};
 use crate::composed::{self, Link};
 use crate::event::Event;
-use crate::key::{
-    certificate_key, certificates_of_key_key, schedule_hour_key, schedule_index_key, scheduled_key,
-};
+use crate::key::{certificate_key, certificates_of_key_key, scheduled_key};
 use crate::notice::apply_notice;
 use crate::refusal::{EntryRefusal, Refusal, RefusedEntry};
-use crate::state::{
-    CERTIFICATES_PER_KEY_MAX, CertificateRecord, KeyRecord, SCHEDULED_HOURS_MAX, SCHEDULED_PER_HOUR_MAX,
-    ScheduleHour, ScheduleIndex, Scheduled, Status,
-};
+use crate::state::{CERTIFICATES_PER_KEY_MAX, CertificateRecord, KeyRecord, Scheduled};
 
-const HOUR_MS: u64 = 3_600_000;
+pub use schedule::{close, next_start};
 
 /// What the participants agreed on, as far as applying depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +56,7 @@ pub fn apply(
         Checked::Change(changes) => {
             for change in changes {
                 let outcome = change::apply_change(change, by, ctx, rules, &mut work.state);
-                work.take(change.certificate, outcome.map(|event| [event]));
+                work.take(change.certificate, outcome);
             }
         }
         Checked::Renew(renewal, entry) => {
@@ -84,10 +80,10 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn take<const N: usize>(
+    fn take(
         &mut self,
         certificate: CertificateId,
-        outcome: Result<[Event; N], EntryRefusal>,
+        outcome: Result<impl IntoIterator<Item = Event>, EntryRefusal>,
     ) {
         match outcome {
             Ok(events) => self.events.extend(events),
@@ -130,7 +126,10 @@ fn apply_entry(
     };
     // "After the start time of the validity period ... the verified public-key certificate can be recorded"
     // (8.2.2).
-    if start > ctx.time { schedule(publication, state) } else { record(publication, ctx, state) }
+    match start > ctx.time {
+        true => schedule::put(publication, state),
+        false => Ok(record(&publication, ctx, state)),
+    }
 }
 
 /// The moment at which the publication takes effect: its start, or now. The whole chain must be valid then.
@@ -160,121 +159,28 @@ fn check_new(entry: &Entry, state: &Staged<'_>) -> Result<(), EntryRefusal> {
     if let Some(found) = read::<Scheduled>(state, &scheduled_key(&entry.certificate)) {
         return Err(EntryRefusal::AlreadyScheduled { from: found.validity.from });
     }
-    let KeyRecord(certificates) = of_key(entry, state).1;
-    let (count, count_max) = (certificates.len(), CERTIFICATES_PER_KEY_MAX);
-    if count >= count_max {
-        return Err(EntryRefusal::TooManyForKey { key: entry.key, count, count_max });
-    }
-    Ok(())
+    check_key(&entry.key, state)
 }
 
-fn of_key(entry: &Entry, state: &Staged<'_>) -> (StateKey, KeyRecord) {
-    let key = certificates_of_key_key(&entry.key);
-    let record = read(state, &key).unwrap_or_default();
-    (key, record)
+/// Whether the key may have one more certificate.
+fn check_key(key: &KeyId, state: &Staged<'_>) -> Result<(), EntryRefusal> {
+    let KeyRecord(certificates) = read(state, &certificates_of_key_key(key)).unwrap_or_default();
+    let (key, count, count_max) = (*key, certificates.len(), CERTIFICATES_PER_KEY_MAX);
+    if count < count_max { Ok(()) } else { Err(EntryRefusal::TooManyForKey { key, count, count_max }) }
 }
 
 /// Writes the first record of a certificate.
 ///
 /// Source: X.1409 C7, 8.2.1(4): "The public-key certificate's status is recommended to be 'normal'".
-fn record(publication: Scheduled, ctx: &Context, state: &mut Staged<'_>) -> Result<Event, EntryRefusal> {
-    let Scheduled { certificate, validity, key, issuer, root, published_height, submitter } = publication;
-    let record = CertificateRecord {
-        status: Status::Normal,
-        reason: None,
-        sequence: 0,
-        since_height: ctx.height,
-        since_time: ctx.time,
-        validity,
-        key,
-        issuer,
-        root,
-        published_height,
-        submitter,
-        evidence: None,
-        previous: None,
-    };
+fn record(publication: &Scheduled, ctx: &Context, state: &mut Staged<'_>) -> Event {
+    let (certificate, record) = (publication.certificate, publication.first_record(ctx.height, ctx.time));
     state.put(certificate_key(&certificate), cbor::to_bytes(&record));
-    let of_key = certificates_of_key_key(&key);
+    let of_key = certificates_of_key_key(&publication.key);
     let KeyRecord(mut certificates) = read(state, &of_key).unwrap_or_default();
     certificates.push(certificate);
     state.put(of_key, cbor::to_bytes(&KeyRecord(certificates)));
-    Ok(Event::Published { certificate, record })
+    Event::Published { certificate, record }
 }
 
-fn schedule(publication: Scheduled, state: &mut Staged<'_>) -> Result<Event, EntryRefusal> {
-    let (certificate, from) = (publication.certificate, publication.validity.from);
-    let hour = from.0 / HOUR_MS;
-    let mut index: ScheduleIndex = read(state, &schedule_index_key()).unwrap_or_default();
-    let ScheduleHour(mut starts) = read(state, &schedule_hour_key(hour)).unwrap_or_default();
-    let full = |count, count_max| EntryRefusal::ScheduleFull { from, count, count_max };
-    if starts.len() >= SCHEDULED_PER_HOUR_MAX {
-        return Err(full(starts.len(), SCHEDULED_PER_HOUR_MAX));
-    }
-    if let Err(place) = index.hours.binary_search(&hour) {
-        if index.hours.len() >= SCHEDULED_HOURS_MAX {
-            return Err(full(index.hours.len(), SCHEDULED_HOURS_MAX));
-        }
-        index.hours.insert(place, hour);
-    }
-    let place = starts.partition_point(|other| *other <= (from, certificate));
-    starts.insert(place, (from, certificate));
-    index.next = Some(index.next.map_or(from, |next| next.min(from)));
-    state.put(scheduled_key(&certificate), cbor::to_bytes(&publication));
-    state.put(schedule_hour_key(hour), cbor::to_bytes(&ScheduleHour(starts)));
-    state.put(schedule_index_key(), cbor::to_bytes(&index));
-    Ok(Event::Scheduled { certificate, from })
-}
-
-/// Records, at the end of a block, the publications whose validity has started (X.1409 C12, 8.2.2: optional).
-pub fn close(ctx: &Context, rules: &Rules<'_>, view: &dyn View) -> Effects<Event> {
-    let mut state = Staged::over(view);
-    let mut events = Vec::new();
-    let mut index: ScheduleIndex = read(view, &schedule_index_key()).unwrap_or_default();
-    if index.next.is_none_or(|next| next > ctx.time) {
-        return Effects { writes: state.into_writes(), events };
-    }
-    let due_hours = index.hours.partition_point(|hour| *hour <= ctx.time.0 / HOUR_MS);
-    let mut waiting_hours = Vec::new();
-    for hour in index.hours.drain(..due_hours) {
-        let ScheduleHour(mut starts) = read(&state, &schedule_hour_key(hour)).unwrap_or_default();
-        let due = starts.partition_point(|(start, _)| *start <= ctx.time);
-        for (_, certificate) in starts.drain(..due) {
-            events.extend(start(&certificate, ctx, rules, &mut state));
-        }
-        match starts.is_empty() {
-            true => state.remove(schedule_hour_key(hour)),
-            false => {
-                waiting_hours.push(hour);
-                state.put(schedule_hour_key(hour), cbor::to_bytes(&ScheduleHour(starts)));
-            }
-        }
-    }
-    waiting_hours.append(&mut index.hours);
-    let first = waiting_hours.first().map(|hour| schedule_hour_key(*hour));
-    let next =
-        first.and_then(|key| read::<ScheduleHour>(&state, &key)).and_then(|hour| hour.0.first().map(|s| s.0));
-    state.put(schedule_index_key(), cbor::to_bytes(&ScheduleIndex { next, hours: waiting_hours }));
-    Effects { writes: state.into_writes(), events }
-}
-
-fn start(
-    certificate: &CertificateId,
-    ctx: &Context,
-    rules: &Rules<'_>,
-    state: &mut Staged<'_>,
-) -> Option<Event> {
-    let key = scheduled_key(certificate);
-    let publication: Scheduled = read(state, &key)?;
-    state.remove(key);
-    let KeyRecord(others) = read(state, &certificates_of_key_key(&publication.key)).unwrap_or_default();
-    if !rules.trusts(&publication.root) || others.len() >= CERTIFICATES_PER_KEY_MAX {
-        return Some(Event::Dropped { certificate: *certificate, root: publication.root });
-    }
-    record(publication, ctx, state).ok()
-}
-
-/// When the next scheduled publication starts; a block is due then.
-pub fn next_start(view: &dyn View) -> Option<TimeMs> {
-    read::<ScheduleIndex>(view, &schedule_index_key())?.next
-}
+#[cfg(test)]
+mod tests;

@@ -215,6 +215,27 @@ pub struct Scheduled {
     pub submitter: KeyId,
 }
 
+impl Scheduled {
+    /// The first record of its certificate, where a block makes it (X.1409 C7).
+    pub fn first_record(&self, since_height: Height, since_time: TimeMs) -> CertificateRecord {
+        CertificateRecord {
+            status: Status::Normal,
+            reason: None,
+            sequence: 0,
+            since_height,
+            since_time,
+            validity: self.validity,
+            key: self.key,
+            issuer: self.issuer,
+            root: self.root,
+            published_height: self.published_height,
+            submitter: self.submitter,
+            evidence: None,
+            previous: None,
+        }
+    }
+}
+
 impl Wire for Scheduled {
     fn encode(&self, out: &mut Writer) {
         out.array(7);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tabellion_ledger::{CertificateId, KeyId, TimeMs, View, read};
 
+use crate::action::Window;
 use crate::key::{certificate_key, certificates_of_key_key, scheduled_key};
 use crate::state::{CertificateRecord, KeyRecord, Scheduled, Status};
 
@@ -21,19 +22,27 @@ pub enum Standing {
     Suspended,
     /// Revoked.
     Revoked,
-    /// Not on the ledger.
+    /// Not on the ledger; or recorded as normal, and its validity has not started.
     Unknown,
 }
 
 impl Standing {
     /// Judges a record at a moment. A certificate without a record is unknown.
     pub fn of(record: Option<&CertificateRecord>, at: TimeMs) -> Self {
-        match record.map(|record| (record.status, record.validity.until)) {
-            None => Self::Unknown,
-            Some((Status::Revoked, _)) => Self::Revoked,
-            Some((Status::Suspended, _)) => Self::Suspended,
-            Some((Status::Normal, until)) if until < at => Self::Expired,
-            Some((Status::Normal, _)) => Self::Valid,
+        record.map_or(Self::Unknown, |record| Self::judge(record.status, record.validity, at))
+    }
+
+    /// Judges a status with its validity at a moment.
+    ///
+    /// Before its start a certificate is as unknown as one that waits for it: it has a record then only
+    /// because its CA suspended it and resumed it.
+    pub(crate) fn judge(status: Status, validity: Window, at: TimeMs) -> Self {
+        match status {
+            Status::Revoked => Self::Revoked,
+            Status::Suspended => Self::Suspended,
+            Status::Normal if validity.until < at => Self::Expired,
+            Status::Normal if at < validity.from => Self::Unknown,
+            Status::Normal => Self::Valid,
         }
     }
 
@@ -63,3 +72,6 @@ pub fn scheduled(view: &dyn View, id: &CertificateId) -> Option<Scheduled> {
 pub fn certificates_of_key(view: &dyn View, key: &KeyId) -> Vec<CertificateId> {
     read::<KeyRecord>(view, &certificates_of_key_key(key)).unwrap_or_default().0
 }
+
+#[cfg(test)]
+mod tests;

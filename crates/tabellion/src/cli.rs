@@ -45,7 +45,8 @@ Takes files, folders and patterns. Run again after a break: what is recorded alr
   tabellion cert publish-batch certs/ --intermediates ca.pem --refused refused.jsonl";
 
 const CHANGE_HELP: &str = "\
-What the CA says decides; who submits is recorded. Every validator verifies it. Examples:
+What the CA says decides; who submits is recorded. Every validator verifies it. A certificate that waits
+for its start can be revoked and suspended before. Examples:
 
   tabellion cert revoke www.pem --issuer ca.pem --crl ca.crl
   tabellion cert resume www.pem --issuer ca.pem --ocsp response.der";

@@ -8,10 +8,10 @@ use tabellion_consortium::LedgerKind;
 use tabellion_corpus::{CrlDraft, OcspDraft, OcspStatus};
 use tabellion_ledger::{CertificateId, TimeMs};
 use tabellion_machine::{ChangeAnswer, HistoryAnswer, StatusAnswer, TransactionStanding};
-use tabellion_pki::Facts;
+use tabellion_pki::{Action, Facts, Window};
 
 use crate::ask::{Answer, face, get, pem_of, post};
-use crate::world::{Mode, World};
+use crate::world::{Mode, START, World};
 
 const CRL: &str = "application/pkix-crl";
 const OCSP: &str = "application/ocsp-response";
@@ -26,8 +26,18 @@ struct Case {
 
 impl Case {
     async fn new(kind: LedgerKind) -> Self {
+        Self::within(kind, None).await
+    }
+
+    /// The certificate is published for this validity.
+    async fn within(kind: LedgerKind, window: Option<Window>) -> Self {
         let world = World::with(kind, true);
-        let (id, transaction) = world.publication("a.example", 1);
+        let (id, mut transaction) = world.publication("a.example", 1);
+        if let Ok(Action::Publish(mut entries)) = Action::from_bytes(&transaction.content().action) {
+            entries[0].window = window;
+            let attachments = transaction.attachments().to_vec();
+            transaction = world.sign(&Action::Publish(entries), attachments, 1);
+        }
         let mut ders = transaction.attachments().iter();
         let der = ders.find(|der| CertificateId::of(der) == id).unwrap().clone();
         world.submit(transaction).await.unwrap();
@@ -94,6 +104,33 @@ async fn a_ca_pushes_its_feedback_with_curl_alone() {
     let history: HistoryAnswer = get(&case.face, &format!("{path}/history")).await.json();
     let who: Vec<_> = history.records.iter().map(|told| told.member.as_deref().unwrap()).collect();
     assert_eq!(who, ["publisher", "gateway", "gateway", "gateway"]);
+}
+
+/// X.1409 C8, C12, C13, A5: the same for a certificate that waits for its start; its history is complete.
+#[tokio::test]
+async fn a_ca_takes_back_a_certificate_that_waits() {
+    let window = Window { from: START.plus(60_000), until: START.plus(600_000) };
+    let case = Case::within(LedgerKind::Full, Some(window)).await;
+    let path = format!("/v1/certificates/{}", case.id());
+    let standing = async || {
+        let answer: StatusAnswer = get(&case.face, &path).await.json();
+        (answer.standing, answer.scheduled_ms)
+    };
+    assert_eq!(standing().await, ("unknown".to_owned(), Some(window.from.0)));
+    let waits = (409, "not-started".to_owned());
+    assert_eq!(case.refused(OCSP, case.ocsp(OcspStatus::Good)).await, waits);
+    assert_eq!(case.post(CRL, case.crl(1, Some(6))).await.json::<ChangeAnswer>().status, "suspended");
+    assert_eq!(standing().await, ("suspended".to_owned(), None));
+    assert_eq!(case.post(OCSP, case.ocsp(OcspStatus::Good)).await.status, 200);
+    assert_eq!(standing().await, ("unknown".to_owned(), None), "resumed, and not started");
+    assert_eq!(case.post(CRL, case.crl(2, Some(1))).await.json::<ChangeAnswer>().status, "revoked");
+    assert_eq!(standing().await, ("revoked".to_owned(), None));
+    let history: HistoryAnswer = get(&case.face, &format!("{path}/history")).await.json();
+    let told: Vec<_> = history.records.iter().map(|told| told.member.as_deref().unwrap()).collect();
+    assert_eq!(
+        (told.as_slice(), history.complete),
+        (["publisher", "gateway", "gateway", "gateway"].as_slice(), true)
+    );
 }
 
 /// X.1409 C18: on a ledger of identifiers nobody at hand holds the certificates, so they come along.

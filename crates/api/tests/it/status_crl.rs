@@ -3,7 +3,7 @@
 use tabellion_api::Backend;
 use tabellion_consortium::LedgerKind;
 use tabellion_ledger::CertificateId;
-use tabellion_pki::{AlgorithmSet, EvidenceKind, Facts, Feedback, Number, Reason, feedback};
+use tabellion_pki::{AlgorithmSet, EvidenceKind, Facts, Feedback, Number, Reason, Window, feedback};
 
 use crate::ask::{Answer, get};
 use crate::status_world::{CRL_MS, STALE_MS, StatusWorld, authority};
@@ -65,6 +65,21 @@ async fn a_crl_follows_the_ledger() {
     status.at(0);
     for path in [format!("/crl/{}.crl", CertificateId::of(&by_id)), "/old/ca.crl".to_owned()] {
         assert_eq!(get(&status.router, &path).await.body, one, "{path}");
+    }
+}
+
+/// X.1409 C10, C12, C13: a certificate that waits for its start is listed once its CA has revoked it.
+#[tokio::test]
+async fn a_crl_lists_what_was_revoked_before_its_start() {
+    let status = StatusWorld::new();
+    let window = Window { from: START.plus(60_000), until: START.plus(600_000) };
+    let der = status.publish_within("a.example", window).await;
+    for (recorded, listed) in [(None, None), (Some(1), Some(Reason::KeyCompromise))] {
+        if recorded.is_some() {
+            status.change(&der, recorded).await;
+        }
+        status.faces.renew_crls(true).await;
+        assert_eq!(status.about(&status.crl().await.body, &der).reason, listed);
     }
 }
 

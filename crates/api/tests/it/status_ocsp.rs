@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use tabellion_api::Backend;
 use tabellion_corpus::KeyKind;
-use tabellion_pki::{AlgorithmSet, EvidenceKind, Reason, feedback};
+use tabellion_pki::{AlgorithmSet, EvidenceKind, Reason, Window, feedback};
 
 use crate::ask::{ask, get, post};
 use crate::ocsp_requests::{By, CertIdDraft, bare_nonce, nonce, plain, request, unknown_extension};
@@ -60,6 +60,28 @@ async fn an_expired_certificate_is_not_good() {
     assert_eq!(status.ask_of(&der).await.said, ["good"], "the last moment");
     status.at(end + 1);
     assert_eq!(status.ask_of(&der).await.said, ["unknown"]);
+}
+
+/// X.1409 C10, C12, C13, C17: before its start a certificate is `revoked` where its CA says so, and never
+/// `good`; what was held and resumed meanwhile is good from the start on.
+#[tokio::test]
+async fn a_certificate_is_not_good_before_its_start() {
+    let status = StatusWorld::new();
+    let window = Window { from: START.plus(30_000), until: START.plus(600_000) };
+    let der = status.publish_within("a.example", window).await;
+    let said = async || status.ask_of(&der).await.said;
+    assert_eq!(said().await, ["unknown"], "it waits");
+    status.change(&der, Some(6)).await;
+    assert_eq!(said().await, ["revoked Some(CertificateHold)"]);
+    status.change(&der, None).await;
+    assert_eq!(said().await, ["unknown"], "resumed before its start");
+    let start = window.from.0 - status.known_at().0;
+    status.at(start - 1);
+    assert_eq!(said().await, ["unknown"], "the last moment before it");
+    status.at(start);
+    assert_eq!(said().await, ["good"]);
+    status.change(&der, Some(1)).await;
+    assert_eq!(said().await, ["revoked Some(KeyCompromise)"]);
 }
 
 #[tokio::test]

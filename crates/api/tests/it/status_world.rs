@@ -101,11 +101,16 @@ impl StatusWorld {
 
     /// Records a certificate that is valid until then.
     pub async fn publish_until(&self, name: &str, until: TimeMs) -> Vec<u8> {
+        self.publish_within(name, Window { from: START, until }).await
+    }
+
+    /// Publishes a certificate for this validity.
+    pub async fn publish_within(&self, name: &str, window: Window) -> Vec<u8> {
         let (id, publication) = self.world.publication(name, 1);
         let Action::Publish(mut entries) = Action::from_bytes(&publication.content().action).unwrap() else {
             unreachable!("a publication")
         };
-        entries[0].window = Some(Window { from: START, until });
+        entries[0].window = Some(window);
         let attachments = publication.attachments().to_vec();
         let publication = self.world.sign(&Action::Publish(entries), attachments, 1);
         self.world.submit(publication).await.unwrap();

@@ -9,7 +9,7 @@ use rustls::{ClientConnection, ServerConnection};
 use tabellion_corpus::{CrlDraft, KeyKind, TestKey, extensions::extended_key_usage};
 use tabellion_ledger::{CertificateId, KeyId, TimeMs, cbor};
 use tabellion_machine::{KeyAnswer, StatusAnswer};
-use tabellion_pki::{EvidenceKind, Facts, Reason, Standing, certificate, certificates_of_key_key};
+use tabellion_pki::{EvidenceKind, Facts, Reason, Standing, Window, certificate, certificates_of_key_key};
 
 use super::rest::{Server, client, not_found, ok, serve_by};
 use super::world::{NOW, World};
@@ -21,6 +21,8 @@ use crate::{Certificate, ChangeRequest, LightClient, Publication, RelyingParty, 
 const CLIENT_AUTH: der::asn1::ObjectIdentifier = der::asn1::ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 /// The handshakes happen on the real clock; proofs of any age are accepted.
 const AGE_MS_MAX: u64 = u64::MAX;
+/// A start that lies ahead on that clock too.
+const AHEAD: TimeMs = TimeMs(NOW.0 + 365 * 24 * 3_600_000);
 
 type Shared = Arc<Mutex<World>>;
 
@@ -36,6 +38,17 @@ impl Owner {
     }
 
     fn with_key(world: &Shared, name: &str, key: TestKey, usages: &[der::asn1::ObjectIdentifier]) -> Self {
+        Self::within(world, name, key, usages, None)
+    }
+
+    /// The certificate is published for this validity.
+    fn within(
+        world: &Shared,
+        name: &str,
+        key: TestKey,
+        usages: &[der::asn1::ObjectIdentifier],
+        window: Option<Window>,
+    ) -> Self {
         let mut world = world.lock().unwrap();
         let mut draft = world.ca.leaf_draft(name, &key.spki());
         if !usages.is_empty() {
@@ -43,7 +56,7 @@ impl Owner {
         }
         let der = world.ca.sign(&draft);
         let found = Certificate::from_der(&der).unwrap();
-        let publication = Publication::new(&world.pool().chain_of(&found, None).unwrap(), None, "");
+        let publication = Publication::new(&world.pool().chain_of(&found, None).unwrap(), window, "");
         let transaction = world.transaction(&[publication]);
         world.record(vec![transaction]);
         Self { key, der }
@@ -67,10 +80,17 @@ impl Owner {
 
     /// Has its CA revoke or hold it.
     fn end(&self, world: &Shared, reason: u8) {
+        self.said(world, Some(reason), (u64::from(reason) + 1, NOW));
+    }
+
+    /// Its CA says this with a CRL of that number and time.
+    fn said(&self, world: &Shared, reason: Option<u8>, (number, at): (u64, TimeMs)) {
         let mut world = world.lock().unwrap();
         let issuer = Certificate::from_der(&world.ca.issuer().certificate).unwrap();
-        let mut crl = CrlDraft::new(world.ca.issuer(), u64::from(reason) + 1, NOW);
-        crl.revoke(&Facts::of(&self.der).unwrap().serial, Some(reason));
+        let mut crl = CrlDraft::new(world.ca.issuer(), number, at);
+        if reason.is_some() {
+            crl.revoke(&Facts::of(&self.der).unwrap().serial, reason);
+        }
         let crl = crl.sign(&world.ca.issuer().key);
         let (ledger, own) = (world.trust.ledger(), Certificate::from_der(&self.der).unwrap());
         let request = ChangeRequest::new((EvidenceKind::Crl, &crl), &own, &issuer, &ledger).unwrap();
@@ -170,7 +190,8 @@ async fn both_ends_know_each_other_by_raw_keys() {
     assert_eq!(resolver.remembered(&Question::Key(KeyId([7; 32])), now), None);
 }
 
-/// X.1409 C23: a security gateway that is shown certificates asks for their status; only `normal` comes in.
+/// X.1409 C12, C23: a security gateway that is shown certificates asks for their status; only `normal` comes
+/// in, and that only within the validity.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_lets_in_certificates_that_are_normal_and_no_others() {
     let world = Arc::new(Mutex::new(World::new()));
@@ -184,6 +205,13 @@ async fn a_gateway_lets_in_certificates_that_are_normal_and_no_others() {
     };
     held.end(&world, 6);
     gone.end(&world, 1);
+    // Two that have not started: one was held and resumed meanwhile, the other one taken back.
+    let window = Window { from: AHEAD, until: AHEAD.plus(3_600_000) };
+    let not_started = |name| Owner::within(&world, name, TestKey::generate(KeyKind::P256), &[], Some(window));
+    let (resumed, back) = (not_started("resumed.example"), not_started("back.example"));
+    resumed.end(&world, 6);
+    resumed.said(&world, None, (20, NOW.plus(1_000)));
+    back.end(&world, 4);
     let server = node(&world, &[&gateway, &host], true).await;
     let resolver = resolver(&world, &server, Patience::default());
     let connect = |owner: &Owner| {
@@ -194,7 +222,13 @@ async fn a_gateway_lets_in_certificates_that_are_normal_and_no_others() {
         tokio::task::spawn_blocking(move || handshake(server, client, "gateway.example"))
     };
     assert!(connect(&host).await.unwrap().is_ok());
-    let rows = [(&held, Standing::Suspended), (&gone, Standing::Revoked), (&stranger, Standing::Unknown)];
+    let rows = [
+        (&held, Standing::Suspended),
+        (&gone, Standing::Revoked),
+        (&stranger, Standing::Unknown),
+        (&resumed, Standing::Unknown),
+        (&back, Standing::Revoked),
+    ];
     for (owner, standing) in rows {
         let expected = PeerRefusal::NotValid { certificate: owner.id(), standing };
         assert_eq!(refusal(connect(owner).await.unwrap()), expected);

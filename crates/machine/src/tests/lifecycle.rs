@@ -25,6 +25,11 @@ struct Life {
 
 impl Life {
     fn new(kind: LedgerKind) -> Self {
+        Self::published(kind, None)
+    }
+
+    /// The certificate waits for the start of this window.
+    fn published(kind: LedgerKind, window: Option<Window>) -> Self {
         let rules = CertificateRules { kind, ..CertificateRules::default() };
         let mut world = World::new(rules.clone());
         let follower = Replay::new(&document(&world.ca, rules)).unwrap();
@@ -33,7 +38,7 @@ impl Life {
         let der = world.ca.sign(&draft);
         let id = CertificateId::of(&der);
         let mut life = Self { world, follower, der: der.clone(), key, id };
-        let publication = life.world.entry(&der);
+        let publication = Entry { window, ..life.world.entry(&der) };
         let publication = life.world.publish(vec![publication], &[der]);
         life.record(&publication, NOW).unwrap();
         life
@@ -73,7 +78,10 @@ impl Life {
                 };
                 OcspDraft::new(self.issuer(), &self.serial(), status, at).sign(&self.issuer().key)
             }
-            _ => self.statement(reason, at, self.latest().sequence + 1),
+            _ => {
+                let latest = certificate(self.world.replay.state(), &self.id);
+                self.statement(reason, at, latest.map_or(0, |record| record.sequence) + 1)
+            }
         }
     }
 
@@ -234,6 +242,58 @@ fn check_recorded_change(
         Status::Revoked => Standing::Revoked,
     };
     assert_eq!(life.world.standing(&certificate), standing);
+}
+
+/// X.1409 C8, C12, C13, C14: the same table for a certificate that waits for its start. What its CA takes
+/// back or holds meanwhile has the records of any other, and does not start by itself.
+#[test]
+fn every_transition_before_the_start_is_as_the_table_says() {
+    let window = Window { from: NOW.plus(HOUR / 4), until: NOW.plus(HOUR) };
+    for ledger in [LedgerKind::Full, LedgerKind::Identifiers] {
+        for (to, kind) in STATUSES.into_iter().flat_map(|to| KINDS.map(|kind| (to, kind))) {
+            let mut life = Life::published(ledger, Some(window));
+            let waits = tabellion_pki::scheduled(life.world.replay.state(), &life.id).unwrap();
+            let root = life.world.replay.header().state_root;
+            let at = NOW.plus(5 * SECOND);
+            let evidence = life.evidence(kind, reason_of(to), at);
+            let outcome = life.ask(kind, &evidence, at).map(|outcome| outcome.notices);
+            if to == Status::Normal {
+                let refused = ChangeRefusal::NotStarted { from: window.from, now: at };
+                assert_eq!(change_refusal(outcome.unwrap_err()), refused, "{kind}");
+                assert_eq!(life.world.replay.header().state_root, root, "{kind} changed the state");
+                continue;
+            }
+            let mut notices = outcome.unwrap();
+            let record = waits.first_record(life.world.replay.header().height, at);
+            let published = PkiEvent::Published { certificate: life.id, record: record.clone() };
+            assert_eq!(notices.remove(0).event, Event::Certificate(published));
+            check_recorded_change(&life, &record, (to, kind), &evidence, notices);
+            assert_eq!(tabellion_pki::next_start(life.world.replay.state()), None);
+            // A block at its start.
+            let before = life.latest();
+            let (_, other) = life.world.publish_new("two.example");
+            assert_eq!(life.record(&other, window.from).unwrap().notices.len(), 1);
+            assert_eq!(life.latest(), before, "{to} by {kind}");
+        }
+    }
+}
+
+/// X.1409 C10, C12, C13, C17: held and resumed before its start, a certificate is valid from its start on.
+#[test]
+fn what_was_resumed_before_its_start_is_valid_from_its_start_on() {
+    let window = Window { from: NOW.plus(HOUR / 4), until: NOW.plus(HOUR) };
+    let mut life = Life::published(LedgerKind::Full, Some(window));
+    life.put(EvidenceKind::Statement, Some(Reason::CertificateHold), NOW.plus(SECOND));
+    assert_eq!(life.world.standing(&life.id), Standing::Suspended);
+    life.put(EvidenceKind::Statement, None, NOW.plus(2 * SECOND));
+    let rows = [(window.from.0 - SECOND, Standing::Unknown), (window.from.0, Standing::Valid)];
+    for (at, expected) in rows {
+        let (_, other) = life.world.publish_new("two.example");
+        life.record(&other, TimeMs(at)).unwrap();
+        assert_eq!(life.world.standing(&life.id), expected, "{at}");
+    }
+    life.put(EvidenceKind::Statement, Some(Reason::KeyCompromise), window.from.plus(SECOND));
+    assert_eq!((life.latest().sequence, life.world.standing(&life.id)), (3, Standing::Revoked));
 }
 
 /// X.1409 C13: feedback is fresh at block time and never older than what was used before.

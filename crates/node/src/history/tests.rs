@@ -92,6 +92,17 @@ fn all_records_are_made_again() {
         // The members had stopped the ledger at its start.
         (first(5, time(40), 47), vec![]),
         (first(5, time(40), 47), vec![(90, change(2, hold)), (91, change(3, None))]),
+        // Changed before its start: the first record is of the same block.
+        (first(5, time(80), 40), vec![(40, change(2, Some(Reason::KeyCompromise)))]),
+        (first(5, time(80), 40), vec![(40, change(2, hold)), (40, change(3, None))]),
+        (first(5, time(80), 40), vec![(40, change(2, hold)), (60, change(3, None)), (90, change(4, hold))]),
+        (first(5, time(80), 40), vec![(40, change(2, hold)), (85, change(3, None))]),
+        // In the block after the last one before its start, and in the one in which it would have started.
+        (first(5, time(80), 79), vec![(79, change(2, hold)), (80, change(3, None))]),
+        (first(5, time(80), 80), vec![(80, change(2, hold)), (81, change(3, None))]),
+        // In the next block after its publication.
+        (first(5, time(80), 6), vec![(6, change(2, hold))]),
+        (first(5, time(80), 5), vec![(5, change(2, hold)), (7, change(3, None))]),
         (first(0, time(0), 0), vec![(1, change(2, Some(Reason::KeyCompromise)))]),
     ];
     for (first, changes) in table {

@@ -2,47 +2,54 @@
 
 use tabellion_ledger::{CertificateId, Context, KeyId, Staged, cbor, read};
 
-use super::{Rules, apply_entry};
+use super::{Rules, apply_entry, check_key, record, schedule};
+use crate::action::Window;
 use crate::change::{Evidence, EvidenceKind, Number, Reason, Renewal, StatusChange};
 use crate::check::CheckedEntry;
 use crate::event::Event;
-use crate::key::certificate_key;
+use crate::key::{certificate_key, scheduled_key};
 use crate::refusal::{ChangeRefusal, EntryRefusal};
-use crate::state::{CertificateRecord, Status};
+use crate::state::{CertificateRecord, Scheduled, Status};
 
 /// Records one status change (X.1409 C13, C14, A.1).
+///
+/// A certificate whose publication waits for its start is recorded first, as it was published, and changed
+/// at once: it has been valid at no moment, and its records look like any other's.
 pub(super) fn apply_change(
     change: &StatusChange,
     by: &KeyId,
     ctx: &Context,
     rules: &Rules<'_>,
     state: &mut Staged<'_>,
-) -> Result<Event, EntryRefusal> {
+) -> Result<Vec<Event>, EntryRefusal> {
     let certificate = change.certificate;
-    let record = recorded(&certificate, state)?;
-    if record.issuer != change.issuer {
-        return Err(ChangeRefusal::IssuerDiffers { recorded: record.issuer, said: change.issuer }.into());
+    let found = Found::of(&certificate, state)?;
+    let before = found.record(ctx);
+    if before.issuer != change.issuer {
+        return Err(ChangeRefusal::IssuerDiffers { recorded: before.issuer, said: change.issuer }.into());
     }
     // What a CA says that the participants trust no more is no evidence.
-    if !rules.trusts(&record.root) {
-        return Err(EntryRefusal::UntrustedRoot { root: record.root });
+    if !rules.trusts(&before.root) {
+        return Err(EntryRefusal::UntrustedRoot { root: before.root });
     }
-    let (from, to, since_height) = (record.status, change.status(), record.since_height);
-    if from == Status::Revoked {
-        return Err(ChangeRefusal::RevokedForGood { since_height }.into());
-    }
-    if from == to {
-        return Err(ChangeRefusal::Unchanged { status: from, since_height }.into());
-    }
+    let to = change.status();
+    check_step(&found, to, ctx)?;
     check_signer(&change.evidence, state)?;
     check_fresh(&change.evidence, ctx, rules)?;
-    check_order(&change.evidence, to, &record)?;
-    let record = put((certificate, record), change.reason, change.evidence, by, ctx, state);
-    Ok(match to {
+    check_order(&change.evidence, to, &before)?;
+    let mut events = Vec::with_capacity(2);
+    if let Found::Waits(publication) = &found {
+        check_key(&publication.key, state)?;
+        schedule::remove(publication, state);
+        events.push(record(publication, ctx, state));
+    }
+    let record = put((certificate, before), change.reason, change.evidence, by, ctx, state);
+    events.push(match to {
         Status::Revoked => Event::Revoked { certificate, record },
         Status::Suspended => Event::Suspended { certificate, record },
         Status::Normal => Event::Resumed { certificate, record },
-    })
+    });
+    Ok(events)
 }
 
 /// Publishes the new certificate and revokes the old one (X.1409 C15, A.1).
@@ -55,14 +62,8 @@ pub(super) fn apply_renewal(
     state: &mut Staged<'_>,
 ) -> Result<[Event; 2], EntryRefusal> {
     let (certificate, new) = (renewal.old, renewal.entry.certificate);
-    let record = recorded(&certificate, state)?;
-    if record.status != Status::Normal {
-        return Err(ChangeRefusal::RenewalNotNormal { status: record.status }.into());
-    }
-    let (from, until, now) = (renewal.entry.effective().from, record.validity.until, ctx.time);
-    if until < now {
-        return Err(ChangeRefusal::RenewalOver { until, now }.into());
-    }
+    let record = to_be_renewed(&certificate, ctx, state)?;
+    let (from, now) = (renewal.entry.effective().from, ctx.time);
     if from > now {
         return Err(ChangeRefusal::RenewalTooEarly { from, now }.into());
     }
@@ -72,9 +73,64 @@ pub(super) fn apply_renewal(
     Ok([published, Event::Renewed { certificate, record, by: new }])
 }
 
-fn recorded(certificate: &CertificateId, state: &Staged<'_>) -> Result<CertificateRecord, ChangeRefusal> {
-    let found = read::<CertificateRecord>(state, &certificate_key(certificate));
-    found.ok_or(ChangeRefusal::NotRecorded { certificate: *certificate })
+/// The record of a certificate in good standing, within its validity.
+fn to_be_renewed(
+    certificate: &CertificateId,
+    ctx: &Context,
+    state: &Staged<'_>,
+) -> Result<CertificateRecord, ChangeRefusal> {
+    let (found, now) = (Found::of(certificate, state)?, ctx.time);
+    let record = found.record(ctx);
+    let Window { from, until } = record.validity;
+    if record.status != Status::Normal {
+        return Err(ChangeRefusal::RenewalNotNormal { status: record.status });
+    }
+    if until < now {
+        return Err(ChangeRefusal::RenewalOver { until, now });
+    }
+    // A record may be older than the start: of a certificate that was suspended and resumed before it.
+    match found {
+        Found::Recorded(record) if from <= now => Ok(record),
+        _ => Err(ChangeRefusal::NotStarted { from, now }),
+    }
+}
+
+/// What the ledger has of a certificate.
+enum Found {
+    Recorded(CertificateRecord),
+    Waits(Scheduled),
+}
+
+impl Found {
+    fn of(certificate: &CertificateId, state: &Staged<'_>) -> Result<Self, ChangeRefusal> {
+        let recorded = read(state, &certificate_key(certificate)).map(Self::Recorded);
+        let found = recorded.or_else(|| read(state, &scheduled_key(certificate)).map(Self::Waits));
+        found.ok_or(ChangeRefusal::NotRecorded { certificate: *certificate })
+    }
+
+    /// The record before a change: of a publication that waits, the one that it would have in this block.
+    fn record(&self, ctx: &Context) -> CertificateRecord {
+        match self {
+            Self::Recorded(record) => record.clone(),
+            Self::Waits(publication) => publication.first_record(ctx.height, ctx.time),
+        }
+    }
+}
+
+/// Whether a status may follow upon what is there.
+fn check_step(found: &Found, to: Status, ctx: &Context) -> Result<(), ChangeRefusal> {
+    match found {
+        Found::Recorded(CertificateRecord { status: Status::Revoked, since_height, .. }) => {
+            Err(ChangeRefusal::RevokedForGood { since_height: *since_height })
+        }
+        Found::Recorded(CertificateRecord { status, since_height, .. }) if *status == to => {
+            Err(ChangeRefusal::Unchanged { status: to, since_height: *since_height })
+        }
+        Found::Waits(publication) if to == Status::Normal => {
+            Err(ChangeRefusal::NotStarted { from: publication.validity.from, now: ctx.time })
+        }
+        Found::Recorded(_) | Found::Waits(_) => Ok(()),
+    }
 }
 
 /// A key whose certificate is suspended or revoked here, the CA's or its delegate's, gives no evidence: it

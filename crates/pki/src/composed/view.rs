@@ -67,9 +67,7 @@ pub fn foreign_standing(
     let known = |record: &ForeignRecord| match (record.result.status, doubt) {
         (Status::Revoked, _) => Standing::Revoked,
         (_, Some(Doubt::NotFollowed | Doubt::Frozen | Doubt::Anew)) => Standing::Unknown,
-        (Status::Suspended, _) => Standing::Suspended,
-        (Status::Normal, _) if record.result.validity.until < at => Standing::Expired,
-        (Status::Normal, _) => Standing::Valid,
+        (status, _) => Standing::judge(status, record.result.validity, at),
     };
     ForeignStanding { standing: record.map_or(Standing::Unknown, known), doubt }
 }

@@ -62,6 +62,14 @@ pub enum ChangeRefusal {
         /// The certificate.
         certificate: CertificateId,
     },
+    /// The certificate's validity has not started: there is nothing to resume, and nothing to renew yet.
+    #[error("the certificate waits for its start at {from}; it is {now} (ms)")]
+    NotStarted {
+        /// When it starts.
+        from: TimeMs,
+        /// Time of the block.
+        now: TimeMs,
+    },
     /// The recorded chain names another issuer.
     #[error("the certificate was issued by {recorded}, not by {said}")]
     IssuerDiffers {
@@ -191,6 +199,7 @@ impl ChangeRefusal {
             Self::StatusDiffers { .. } => "status-differs",
             Self::EvidenceDiffers { .. } => "evidence-differs",
             Self::NotRecorded { .. } => "not-recorded",
+            Self::NotStarted { .. } => "not-started",
             Self::IssuerDiffers { .. } => "issuer-differs",
             Self::RevokedForGood { .. } => "revoked-for-good",
             Self::Unchanged { .. } => "unchanged",

@@ -131,6 +131,11 @@ fn a_publication_is_needed_as_long_as_its_certificate_lives() {
         ("suspended", State::default().with(1, record(Status::Suspended, HEIGHT, SINCE)), UNTIL),
         ("revoked", State::default().with(1, record(Status::Revoked, HEIGHT, SINCE)), SINCE),
         ("revoked after its end", State::default().with(1, record(Status::Revoked, HEIGHT, late)), UNTIL),
+        (
+            "revoked before its start",
+            State::default().with(1, record(Status::Revoked, HEIGHT, TimeMs(FROM.0 - 1))),
+            TimeMs(FROM.0 - 1),
+        ),
         ("waits for its start", State::default().waiting(1, HEIGHT), UNTIL),
         ("dropped before its start", State::default(), TimeMs(0)),
         (

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use serde::Serialize;
-use tabellion_client::{Certificate, ChangeRequest, FeedbackError, NodeClient, Signer, Submitted, leaves};
+use tabellion_client::{
+    Certificate, ChangeRequest, FeedbackError, NodeClient, RelyingParty, Signer, Submitted, leaves,
+};
 use tabellion_ledger::{CertificateId, LedgerId, Transaction, TransactionId, cbor};
-use tabellion_pki::{EvidenceKind, Reason, Statement, Status};
+use tabellion_pki::{EvidenceKind, Reason, Scheduled, Statement, Status, scheduled_key};
 
 use super::input;
 use crate::cli::{ChangeArgs, StatementArgs};
@@ -186,6 +188,12 @@ pub fn refused(path: &Path, error: &FeedbackError) -> Failure {
     Failure { kind: kind.to_owned(), ..failure }
 }
 
+/// Whether it is proved that a certificate's publication waits for its start.
+async fn waits(party: &mut RelyingParty, certificate: &CertificateId) -> Result<bool, Failure> {
+    let (found, _) = party.record::<Scheduled>(&scheduled_key(certificate), now()).await?;
+    Ok(found.is_some())
+}
+
 /// Writes the bytes that a CA signs.
 pub async fn statement(args: StatementArgs, context: &Context, output: Output) -> Done {
     let reason = match args.reason.as_str() {
@@ -199,15 +207,18 @@ pub async fn statement(args: StatementArgs, context: &Context, output: Output) -
     let certificate = only(&args.certificate, output)?;
     let mut party = context.relying_party()?;
     let proved = party.status(&certificate.id(), now()).await?;
-    let Some(record) = &proved.status.record else {
-        return Err(Failure::new(Code::Refused, "the certificate is not recorded on this ledger"));
+    let before = match &proved.status.record {
+        Some(record) => record.sequence,
+        // Its first record will be made together with the one that the statement asks for.
+        None if waits(&mut party, &certificate.id()).await? => 0,
+        None => return Err(Failure::new(Code::Refused, "the certificate is not recorded on this ledger")),
     };
     let statement = Statement {
         ledger: party.light().trust().ledger(),
         certificate: certificate.id(),
         reason,
         at: now(),
-        sequence: record.sequence + 1,
+        sequence: before + 1,
     };
     write_file(&args.out, &statement.signed_bytes())?;
     let (name, status, sequence) = (input::name_of(&certificate), Reason::status(reason), statement.sequence);

@@ -130,6 +130,7 @@ fn tell(
             let since = format!("since block {} ({})", record.since_height, moment(record.since_time));
             match standing {
                 Standing::Expired => format!("at {}  recorded {since}", moment(record.validity.until)),
+                Standing::Unknown => format!("until {}  recorded {since}", moment(record.validity.from)),
                 _ => since,
             }
         }

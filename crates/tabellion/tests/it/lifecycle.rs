@@ -66,6 +66,39 @@ fn a_certificate_is_suspended_resumed_and_revoked_upon_what_its_ca_says() {
     run(&["cert", "statement", "chain.pem", "--reason", "boredom", "--out", "t"]).check(2, &["one of none"]);
 }
 
+/// X.1409 C8, C12, C13: a CA writes, signs and submits its statements before the certificate starts.
+#[test]
+fn a_certificate_that_waits_is_suspended_resumed_and_revoked_by_statements() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    let node = Node::start(&path.join("tabellion-data"));
+    let run = |args: &[&str]| -> Ran { tabellion(path, args) };
+    let der = node.ledger.lock().unwrap().ca.issue("a.example");
+    let intermediate = node.ledger.lock().unwrap().ca.intermediates()[0].to_vec();
+    write_pem(path, "chain.pem", &[&intermediate, &der]);
+    write_pem(path, "issuer.pem", &[&intermediate]);
+    let id = CertificateId::of(&der).to_string();
+    let written = |reason: &str| run(&["cert", "statement", "chain.pem", "--reason", reason, "--out", "s"]);
+    written("key-compromise").check(3, &["not recorded on this ledger"]);
+    run(&["cert", "publish", "chain.pem", "--from", "+1d"]).check(0, &[]);
+    assert!(run(&["cert", "verify", &id]).check(4, &["unknown"]).out.contains("scheduled for"));
+    let steps = [
+        ("suspend", "certificate-hold", "as record 1", "suspended"),
+        ("resume", "none", "as record 2", "unknown"),
+        ("revoke", "key-compromise", "as record 3", "revoked"),
+    ];
+    for (verb, reason, record, standing) in steps {
+        written(reason).check(0, &[record]);
+        let signed = std::fs::read(path.join("s")).unwrap();
+        let signature = node.ledger.lock().unwrap().ca.issuer().key.sign(&signed);
+        std::fs::write(path.join("s.sig"), signature).unwrap();
+        let args = ["chain.pem", "--issuer", "issuer.pem", "--statement", "s", "--signature", "s.sig"];
+        run(&[&["cert", verb], args.as_slice()].concat()).check(0, &[]);
+        let verified = run(&["cert", "verify", &id]).check(4, &[standing]);
+        assert_eq!(verified.out.contains("  until "), standing == "unknown", "{verified:?}");
+    }
+}
+
 /// X.1409 C15: a certificate is renewed with the old one's key, from a file or by another tool.
 #[test]
 fn a_certificate_is_renewed_with_the_key_of_the_old_one() {

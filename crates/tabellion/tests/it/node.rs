@@ -13,7 +13,7 @@ use tabellion_ledger::{CertificateId, Height, KeyId, StateKey, Transaction, Tran
 use tabellion_machine::{
     BlockAnswer, ChainHeader, HeaderAnswer, KeyAnswer, LaneAnswer, Refusal, StatusAnswer,
 };
-use tabellion_pki::{Facts, certificate, certificates_of_key, certificates_of_key_key};
+use tabellion_pki::{Facts, certificate, certificates_of_key, certificates_of_key_key, scheduled};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -187,7 +187,8 @@ fn status(ledger: &Ledger, id: &CertificateId) -> StatusAnswer {
     let proof = ledger.status_proof(id);
     let record = certificate(ledger.replay.state(), id);
     let text = STANDARD.encode(cbor::to_bytes(&proof));
-    StatusAnswer::new(id.to_string(), record.as_ref(), None, &proof.finality.header, text)
+    let waits = scheduled(ledger.replay.state(), id).map(|publication| publication.validity.from.0);
+    StatusAnswer::new(id.to_string(), record.as_ref(), waits, &proof.finality.header, text)
 }
 
 fn key(ledger: &Ledger, id: &KeyId) -> Vec<u8> {

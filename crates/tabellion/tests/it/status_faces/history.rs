@@ -78,7 +78,21 @@ fn a_history_is_told_and_proved_by_a_real_node() {
         beside.sh(&format!("$TABELLION --network net ledger tx {transaction}")).well();
     }
 
+    // A certificate that its CA takes back before it starts.
+    beside.issue("ca", "later", "server");
+    let publish = "$TABELLION cert publish ca/later.pem --from +1d --key net/keys/alpha.pem --network net";
+    beside.sh(publish).well();
+    beside.mark("later", "superseded");
+    beside.push("later").says(&["\"revoked\"", "\"recorded\""]);
+    let of_later = |beside: &Beside| {
+        beside.sh("$TABELLION --network net cert history ca/later.pem 2>&1").well().says(&[
+            "  normal   ", "  revoked  ", "superseded", "all 2 records",
+        ]);
+    };
+    of_later(&beside);
+
     beside.fill_index_anew();
+    of_later(&beside);
     assert_eq!(beside.history("")[..5], told[..5], "from the stored blocks");
     let absent = format!("$TABELLION --network net cert history {}", "0123".repeat(16));
     beside.sh(&absent).well().says(&["is not on the ledger"]);
