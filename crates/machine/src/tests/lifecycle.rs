@@ -341,6 +341,24 @@ fn old_and_replayed_feedback_changes_nothing() {
     assert_eq!(life.world.standing(&life.id), Standing::Revoked);
 }
 
+/// X.1409 C13: a statement tells milliseconds, a CRL whole seconds. The CRL that the CA made right after the
+/// statement revokes; to resume, it must be newer.
+#[test]
+fn a_crl_of_the_second_of_a_statement_revokes_and_does_not_resume() {
+    let mut life = Life::new(LedgerKind::Full);
+    let (whole, stated) = (NOW.plus(SECOND), NOW.plus(SECOND + 411));
+    life.put(EvidenceKind::Statement, Some(Reason::CertificateHold), stated);
+    let (good, now) = (life.crl(None, whole, 7), NOW.plus(2 * SECOND));
+    let refusal = life.ask(EvidenceKind::Crl, &good, now).unwrap_err();
+    assert_eq!(change_refusal(refusal), ChangeRefusal::EvidenceNotNewer { at: whole, used: stated });
+    let before = life.crl(Some(Reason::KeyCompromise), NOW, 8);
+    let refusal = life.ask(EvidenceKind::Crl, &before, now).unwrap_err();
+    assert_eq!(change_refusal(refusal), ChangeRefusal::EvidenceNotNewer { at: NOW, used: stated });
+    let revoked = life.crl(Some(Reason::KeyCompromise), whole, 9);
+    life.ask(EvidenceKind::Crl, &revoked, now).unwrap();
+    assert_eq!(life.world.standing(&life.id), Standing::Revoked);
+}
+
 /// X.1409 C13, C25, V.2: a CA's own statement is for one place in the history of one certificate.
 #[test]
 fn a_statement_serves_once() {

@@ -162,8 +162,9 @@ fn check_fresh(evidence: &Evidence, ctx: &Context, rules: &Rules<'_>) -> Result<
 
 /// Evidence is used in the order in which the CA gave it.
 ///
-/// X.509 counts in seconds, so a CA may hold and revoke within one: revoking, which nothing undoes, may rest
-/// on evidence of the same moment. To suspend and to resume, it must be newer.
+/// X.509 counts in seconds, statements in milliseconds, and a CA may hold and revoke within one second:
+/// revoking, which nothing undoes, may rest on evidence of the same second. To suspend and to resume, it
+/// must be newer.
 fn check_order(evidence: &Evidence, to: Status, record: &CertificateRecord) -> Result<(), ChangeRefusal> {
     let (at, number) = (evidence.at, evidence.number);
     if evidence.kind == EvidenceKind::Statement {
@@ -174,7 +175,8 @@ fn check_order(evidence: &Evidence, to: Status, record: &CertificateRecord) -> R
     }
     let Some(before) = record.evidence else { return Ok(()) };
     let is_revocation = to == Status::Revoked;
-    if at < before.at || (at == before.at && !is_revocation) {
+    let is_late_enough = if is_revocation { at.seconds() >= before.at.seconds() } else { at > before.at };
+    if !is_late_enough {
         return Err(ChangeRefusal::EvidenceNotNewer { at, used: before.at });
     }
     let both_crl = (evidence.kind, before.kind) == (EvidenceKind::Crl, EvidenceKind::Crl);
