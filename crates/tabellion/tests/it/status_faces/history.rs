@@ -86,7 +86,10 @@ fn a_history_is_told_and_proved_by_a_real_node() {
     beside.push("later").says(&["\"revoked\"", "\"recorded\""]);
     let of_later = |beside: &Beside| {
         beside.sh("$TABELLION --network net cert history ca/later.pem 2>&1").well().says(&[
-            "  normal   ", "  revoked  ", "superseded", "all 2 records",
+            "  normal   ",
+            "  revoked  ",
+            "superseded",
+            "all 2 records",
         ]);
     };
     of_later(&beside);
