@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tabellion_client::NodeClient;
+use tabellion_client::{NodeClient, NodeError};
 use tabellion_ledger::Height;
 use tabellion_ledger::trie::{OpenedPiece, PageId};
 
@@ -14,6 +14,8 @@ use crate::store::Target;
 
 /// Pieces asked for at a time from one node.
 const FETCHES_PER_NODE: usize = 4;
+/// What a node says that does not hold a state any more.
+const NOT_HELD: &str = "no-such-snapshot";
 /// Bytes of records that are written in one transaction, about.
 const BATCH_BYTES: usize = 16 << 20;
 
@@ -28,7 +30,9 @@ struct Answer {
 }
 
 enum Refused {
-    /// The node does not hold the state any more, or does not answer.
+    /// The node does not hold the state any more.
+    Gone,
+    /// The node does not answer.
     Failed(String),
     /// The node sent something else.
     Lied(String),
@@ -71,6 +75,8 @@ impl Sync {
                 Some(Answer { peer, wanted, piece: Err(refused) }) => {
                     queue.push_front(wanted);
                     match refused {
+                        // It may hold the state that is aimed at next.
+                        Refused::Gone => holders.retain(|holder| *holder != peer),
                         Refused::Failed(reason) => self.peers.failed(peer, &reason),
                         Refused::Lied(reason) => self.peers.leave(peer, &reason),
                     }
@@ -116,6 +122,7 @@ fn share((id, _): &Wanted) -> f64 {
 async fn ask(peer: usize, node: Arc<NodeClient>, height: Height, wanted: Wanted) -> Answer {
     let (id, hash) = wanted;
     let piece = match node.piece(height, &id).await {
+        Err(NodeError::Refused(problem)) if problem.code == NOT_HELD => Err(Refused::Gone),
         Err(error) => Err(Refused::Failed(error.to_string())),
         Ok(piece) => {
             let opened = tokio::task::spawn_blocking(move || piece.open(&id, &hash)).await;

@@ -3,6 +3,8 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use axum::Router;
 use axum::extract::State;
@@ -19,40 +21,63 @@ use crate::consortium::Consortium;
 use crate::ledger::now;
 use crate::run::tabellion;
 
-/// A face that passes questions on to a node, and turns a bit of every answer of one kind.
+/// A face that passes questions on to a node, and answers some of them otherwise.
 pub struct Liar {
     pub address: SocketAddr,
     _runtime: Runtime,
 }
 
-/// The node behind, and the end of the paths that it lies about.
+/// The node behind, and the end of the paths that it lies about: a bit of each answer is turned.
 type Behind = (Arc<NodeClient>, &'static str);
+/// The node behind, and how many questions for a piece of a state it still says not to hold.
+type Forgetful = (Arc<NodeClient>, Arc<AtomicUsize>);
 
 impl Liar {
     pub fn before(consortium: &Consortium, lies: &'static str) -> Self {
-        let ca = consortium.path().join("net/tls-ca.pem");
-        let trust = NodeTrust::Authorities(fs::read(ca).unwrap());
-        let url = format!("https://127.0.0.1:{}", consortium.ports[5]);
-        Self::before_node(consortium, &url, &trust, lies)
+        let behind = first_node(consortium);
+        Self::serve(consortium, Router::new().fallback(pass_on).with_state((behind, lies)))
     }
 
     /// Before another node than the first.
     pub fn before_node(consortium: &Consortium, url: &str, trust: &NodeTrust, lies: &'static str) -> Self {
-        let net = consortium.path().join("net");
         let behind = Arc::new(NodeClient::new(&[url.to_owned()], trust).unwrap());
-        let tls = {
-            let key = PrivatePkcs8KeyDer::from_pem_file(net.join("nodes/node-alpha/node-key.pem")).unwrap();
-            let (certificate, key) =
-                NodeCa::new(&key).unwrap().issue(&["127.0.0.1".to_owned()], now()).unwrap();
-            tls_config(vec![certificate], key).unwrap()
-        };
+        Self::serve(consortium, Router::new().fallback(pass_on).with_state((behind, lies)))
+    }
+
+    /// Before the first node, whose states go again and again while they are asked for.
+    fn forgetful(consortium: &Consortium, times: usize) -> Self {
+        let state: Forgetful = (first_node(consortium), Arc::new(AtomicUsize::new(times)));
+        Self::serve(consortium, Router::new().fallback(forget).with_state(state))
+    }
+
+    fn serve(consortium: &Consortium, router: Router) -> Self {
+        let key = consortium.path().join("net/nodes/node-alpha/node-key.pem");
+        let key = PrivatePkcs8KeyDer::from_pem_file(key).unwrap();
+        let (certificate, key) = NodeCa::new(&key).unwrap().issue(&["127.0.0.1".to_owned()], now()).unwrap();
+        let tls = tls_config(vec![certificate], key).unwrap();
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Router::new().fallback(pass_on).with_state((behind, lies));
         runtime.spawn(serve(listener, tls, router, ServerConfig::default(), std::future::pending()));
         Self { address, _runtime: runtime }
     }
+}
+
+fn first_node(consortium: &Consortium) -> Arc<NodeClient> {
+    let trust = NodeTrust::Authorities(fs::read(consortium.path().join("net/tls-ca.pem")).unwrap());
+    let url = format!("https://127.0.0.1:{}", consortium.ports[5]);
+    Arc::new(NodeClient::new(&[url], &trust).unwrap())
+}
+
+async fn forget(State((behind, times)): State<Forgetful>, uri: Uri) -> Response {
+    let less = |left: usize| left.checked_sub(1);
+    if uri.path().ends_with("/piece") && times.fetch_update(Relaxed, Relaxed, less).is_ok() {
+        let problem = r#"{"type": "/problems/no-such-snapshot", "title": "No such state", "status": 404,
+            "detail": "the state is not held", "code": "no-such-snapshot"}"#;
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        return (StatusCode::NOT_FOUND, kind, problem).into_response();
+    }
+    pass_on(State((behind, "/nothing")), uri).await
 }
 
 async fn pass_on(State((behind, lies)): State<Behind>, uri: Uri) -> Response {
@@ -82,6 +107,32 @@ fn join(consortium: &Consortium, name: &str, nodes: &str, more: &[&str]) -> crat
         (format!("127.0.0.1:{}", consortium.ports[4]), format!("127.0.0.1:{}", consortium.ports[9]));
     let args = ["node", "join", &invitation, "--listen", &listen, "--rest", &rest, "--data", name, "--json"];
     tabellion(consortium.path(), &[&args[..], more].concat())
+}
+
+/// X.1409 L9: on a busy ledger states go while they are fetched. The node aims at the next one, however often
+/// that happens within reason, and asks those again that no longer held the one before.
+#[test]
+fn a_joining_node_aims_anew_when_a_state_goes_while_it_is_fetched() {
+    let mut consortium = Consortium::start();
+    consortium.until("a state is held", |consortium| {
+        consortium.publish();
+        let ledger = consortium.run(&["ledger", "status", "--json"]).check(0, &[]).json();
+        ledger[0]["height"].as_u64().unwrap() > 20
+    });
+    let node = format!("\"https://127.0.0.1:{}\"", consortium.ports[6]);
+    join(&consortium, "node-one", &node, &["--no-sync"]).check(0, &[]);
+    let file = consortium.path().join("node-one/node.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let sync = |times| {
+        let forgetful = Liar::forgetful(&consortium, times);
+        let url = format!("\"https://{}\"", forgetful.address);
+        fs::write(&file, text.replace(&node, &url)).unwrap();
+        tabellion(consortium.path(), &["node", "sync", "node-one", "--json"])
+    };
+    let why = "the nodes did not hold a state for long enough";
+    sync(usize::MAX).check(1, &[why, "node sync node-one"]);
+    let synced = sync(6).check(0, &[]).json();
+    assert!(synced[0]["height"].as_u64().unwrap() >= 15, "{synced:?}");
 }
 
 /// X.1409 L9: a joining node believes nobody. It leaves who lies, takes the state from the others, says what
