@@ -54,7 +54,7 @@ pub async fn serve(
 /// before they have a certificate that they trust (OCSP, CRLs, IKEv2). Source: RFC 6960 A.1, RFC 5280 8.
 ///
 /// It runs on `threads` threads of its own, each with an event loop that wakes no other: many short requests
-/// then cost a third less, and a flood of them leaves the other cores to the rest of the node.
+/// then cost a sixth less, and a flood of them leaves the other cores to the rest of the node.
 ///
 /// Connections are taken when this returns; the future ends after `shutdown`, when all have ended.
 ///
